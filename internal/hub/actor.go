@@ -1,0 +1,51 @@
+package hub
+
+// Role is what a member may do in an organisation; roles are ordered.
+type Role string
+
+// The roles, from none to all.
+const (
+	RoleNone        Role = "no_access"
+	RoleRead        Role = "read"        // read private repositories
+	RoleContributor Role = "contributor" // create repositories and write to one's own
+	RoleWrite       Role = "write"       // write to all repositories
+	RoleAdmin       Role = "admin"       // settings, members, deletion
+)
+
+var roleRank = map[Role]int{RoleNone: 0, RoleRead: 1, RoleContributor: 2, RoleWrite: 3, RoleAdmin: 4}
+
+// AtLeast reports whether r grants all that other grants.
+func (r Role) AtLeast(other Role) bool { return roleRank[r] >= roleRank[other] }
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (Role, bool) {
+	r := Role(s)
+	_, ok := roleRank[r]
+	return r, ok
+}
+
+// TokenRole bounds what an access token may do, whatever its user may.
+type TokenRole string
+
+// The token roles.
+const (
+	TokenRead  TokenRole = "read"
+	TokenWrite TokenRole = "write"
+)
+
+// Actor is who makes a request, whatever door it came through and whatever carried the proof.
+// The zero value is the anonymous caller.
+type Actor struct {
+	UserID    string
+	Name      string
+	SiteAdmin bool
+	TokenID   string    // empty for a session
+	TokenName string    // display name of the token
+	Token     TokenRole // empty for a session, which may do all that its user may
+}
+
+// Anonymous reports whether nobody is signed in.
+func (a Actor) Anonymous() bool { return a.UserID == "" }
+
+// MayWrite reports whether the carrier of the proof allows changes at all.
+func (a Actor) MayWrite() bool { return !a.Anonymous() && a.Token != TokenRead }

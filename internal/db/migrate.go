@@ -1,0 +1,132 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migration
+var migrations embed.FS
+
+// Migrate brings the schema up to the version of this binary. Processes that start at once take turns. It refuses a
+// database that a newer binary has migrated.
+func (d *DB) Migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migration/"+string(d.dialect))
+	if err != nil {
+		return err
+	}
+	if err := d.refuseNewer(ctx, files); err != nil {
+		return err
+	}
+	if err := d.engine.migrate(ctx, files); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return d.refuseNewer(ctx, files) // another process may have been faster
+}
+
+// refuseNewer keeps this binary from writing to a schema that it does not know.
+func (d *DB) refuseNewer(ctx context.Context, files fs.FS) error {
+	have, err := d.SchemaVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	want, err := newestMigration(files)
+	if err != nil {
+		return err
+	}
+	if have > want {
+		return fmt.Errorf("the database's schema is version %d, this binary knows versions up to %d: run the newer cairn that migrated it", have, want)
+	}
+	return nil
+}
+
+func newestMigration(files fs.FS) (newest int64, err error) {
+	names, err := fs.Glob(files, "*.sql")
+	for _, name := range names {
+		n, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, n)
+	}
+	return newest, err
+}
+
+// SchemaVersion is the number of the last migration that ran, 0 for an empty database.
+func (d *DB) SchemaVersion(ctx context.Context) (int64, error) {
+	find := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
+	if d.dialect == Postgres {
+		find = `SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`
+	}
+	var n int64
+	if err := d.Get(ctx, &n, find); err != nil || n == 0 {
+		return 0, err
+	}
+	err := d.Get(ctx, &n, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`)
+	return n, err
+}
+
+func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS) error {
+	unlock, err := lockFile(ctx, e.path+".migrate")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(10000)") + "&_txlock=immediate"))
+	defer pool.Close()
+	defer e.counter.Add(1)
+	return migrateUp(ctx, goose.DialectSQLite3, pool, files)
+}
+
+// lockFile takes an exclusive lock that the kernel frees when the process dies. SQLite's own write lock cannot be held
+// over a series of transactions.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { _ = f.Close() }, nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			_ = f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (e *postgresEngine) migrate(ctx context.Context, files fs.FS) error {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600)) // once a second
+	if err != nil {
+		return err
+	}
+	return migrateUp(ctx, goose.DialectPostgres, e.pool.DB, files, goose.WithSessionLocker(locker))
+}
+
+func migrateUp(ctx context.Context, dialect goose.Dialect, pool *sql.DB, files fs.FS, options ...goose.ProviderOption) error {
+	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	p, err := goose.NewProvider(dialect, pool, files, options...)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}

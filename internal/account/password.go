@@ -1,0 +1,100 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/cairnhub/cairn/internal/errs"
+)
+
+// Argon2id with 64 MiB and three passes, as RFC 9106 recommends where memory is short.
+const (
+	hashMemory  = 64 << 10 // KiB
+	hashPasses  = 3
+	hashLanes   = 1
+	hashSize    = 32
+	saltSize    = 16
+	minPassword = 8
+	maxPassword = 1024 // bytes
+
+	hashesAtOnce  = 2  // so that logins take 128 MiB at most, however many come
+	hashesWaiting = 50 // beyond that a login is told to come back
+)
+
+type hashParams struct {
+	memory, passes uint32
+	lanes          uint8
+}
+
+var currentHash = hashParams{memory: hashMemory, passes: hashPasses, lanes: hashLanes}
+
+// hashPassword checks a new password and makes its encoded hash.
+func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
+	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
+		return "", errs.New(errs.Invalid, "A password must have %d to %d characters", minPassword, maxPassword)
+	}
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt)
+	sum, err := s.derive(ctx, password, salt, currentHash)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashPasses, hashLanes,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
+}
+
+// checkPassword compares a password with an encoded hash. An empty or unreadable hash costs the same work and never
+// matches, so that time does not tell who has an account.
+func (s *Service) checkPassword(ctx context.Context, password, encoded string) (bool, error) {
+	if len(password) > maxPassword {
+		password, encoded = "", ""
+	}
+	p, salt, want, ok := decodeHash(encoded)
+	if !ok {
+		p, salt, want = currentHash, make([]byte, saltSize), make([]byte, hashSize)
+	}
+	got, err := s.derive(ctx, password, salt, p)
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(got, want) == 1 && ok, nil
+}
+
+func (s *Service) derive(ctx context.Context, password string, salt []byte, p hashParams) ([]byte, error) {
+	if s.waiting.Add(1) > hashesWaiting {
+		s.waiting.Add(-1)
+		return nil, errs.New(errs.Unavailable, "Too many people are signing in at once, try again in a moment")
+	}
+	defer s.waiting.Add(-1)
+	select {
+	case s.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-s.hashing }()
+	return argon2.IDKey([]byte(password), salt, p.passes, p.memory, p.lanes, hashSize), nil
+}
+
+// decodeHash reads what hashPassword wrote. Work factors are bounded, as the database may have been imported.
+func decodeHash(encoded string) (p hashParams, salt, sum []byte, ok bool) {
+	f := strings.Split(encoded, "$")
+	if len(f) != 6 || f[1] != "argon2id" || f[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return p, nil, nil, false
+	}
+	if n, err := fmt.Sscanf(f[3], "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.lanes); n != 3 || err != nil {
+		return p, nil, nil, false
+	}
+	if p.memory > 4*hashMemory || p.passes < 1 || p.passes > 16 || p.lanes < 1 {
+		return p, nil, nil, false
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(f[4])
+	sum, err2 := base64.RawStdEncoding.DecodeString(f[5])
+	return p, salt, sum, err1 == nil && err2 == nil && len(sum) == hashSize
+}

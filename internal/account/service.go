@@ -1,0 +1,91 @@
+package account
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// Membership is a user's place in one organisation.
+type Membership struct {
+	OrgID    string
+	Name     string
+	Fullname string
+	Role     hub.Role
+}
+
+// Options connect the service to the layers beside it. The zero value serves tests.
+type Options struct {
+	// Orgs lists the organisations of a user for Whoami; nil: none.
+	Orgs func(ctx context.Context, userID string) ([]Membership, error)
+	// BeforeDelete are asked inside the transaction that deletes a user. Each refuses with a Conflict while the user
+	// still holds something. Delete refuses everything while there is none, since nobody would have looked.
+	BeforeDelete []func(ctx context.Context, q db.Queryer, userID string) error
+	// Log hears of failures that no caller waits for; nil: slog.Default().
+	Log *slog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Service is the accounts of one hub. It is safe for concurrent use; Close writes what it still remembers.
+type Service struct {
+	db    *db.DB
+	o     Options
+	cache *actorCache
+	uses  *lastUses
+	tries *throttle
+
+	secrets    sync.Map // name → []byte: they never change
+	generation atomic.Uint64
+	hashing    chan struct{} // a slot for each password hash under way
+	waiting    atomic.Int64
+}
+
+// New makes the service. It starts one goroutine, which Close ends.
+func New(d *db.DB, o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Service{db: d, o: o, hashing: make(chan struct{}, hashesAtOnce)}
+	s.cache = newActorCache(d, o.Now, &s.generation)
+	s.tries = newThrottle(d, o.Now)
+	s.uses = newLastUses(d, o)
+	return s
+}
+
+// Close flushes the tokens' last use.
+func (s *Service) Close() error { return s.uses.close() }
+
+func (s *Service) now() time.Time { return s.o.Now().UTC() }
+
+// write runs f in a transaction and forgets cached actors when it has committed, so that on this node a change of
+// rights holds from the moment that its caller knows of it.
+func (s *Service) write(ctx context.Context, f func(tx *db.Tx) error) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		tx.AfterCommit(func() { s.generation.Add(1) })
+		return f(tx)
+	})
+}
+
+func micros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	v := t.UnixMicro()
+	return &v
+}
+
+func fromMicros(v *int64) time.Time {
+	if v == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*v).UTC()
+}

@@ -1,0 +1,169 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+const (
+	// SessionLife is how long a login lasts.
+	SessionLife  = 30 * 24 * time.Hour
+	maxUserAgent = 256
+	sessionBytes = 32
+	sessionIDLen = 16 // hex digits of the hash by which a session is named
+)
+
+// Client is where a login comes from.
+type Client struct {
+	Addr      netip.Addr
+	UserAgent string
+}
+
+// Session is a login under way, without its secret.
+type Session struct {
+	ID        string
+	UserAgent string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Login checks a password and begins a session. The secret goes into the client's cookie. A wrong name and a wrong
+// password get the same answer after the same work.
+func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Client) (secret string, err error) {
+	row, err := s.findLogin(ctx, nameOrEmail)
+	if err != nil {
+		return "", errs.Wrap("account.Login", err)
+	}
+	account := row.ID
+	if account == "" {
+		account = nameKey(nameOrEmail)
+	}
+	key := throttleKey(account, c.Addr)
+	if err := s.tries.admit(ctx, key); err != nil {
+		return "", err
+	}
+	ok, err := s.checkPassword(ctx, password, row.PasswordHash)
+	if err != nil {
+		return "", errs.Wrap("account.Login", err)
+	}
+	if !ok {
+		return "", errs.New(errs.Unauthenticated, "Wrong user name or password")
+	}
+	if row.DisabledAt != nil {
+		return "", errs.New(errs.Forbidden, "This account is disabled: ask an administrator of this hub")
+	}
+	return s.beginSession(ctx, row, key, c)
+}
+
+// findLogin finds the user that somebody signs in as; the zero row for nobody.
+func (s *Service) findLogin(ctx context.Context, nameOrEmail string) (userRow, error) {
+	query := getUserByName
+	if strings.Contains(nameOrEmail, "@") {
+		query = getUserByEmail
+	}
+	row, err := findUser(ctx, s.db, query, nameKey(nameOrEmail))
+	if errs.Is(err, errs.NotFound) {
+		return userRow{}, nil
+	}
+	return row, err
+}
+
+func (s *Service) beginSession(ctx context.Context, user userRow, key string, c Client) (string, error) {
+	var b [sessionBytes]byte
+	_, _ = rand.Read(b[:])
+	secret, now := base64.RawURLEncoding.EncodeToString(b[:]), s.now()
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := s.tries.succeed(ctx, tx, key); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, purgeSessions, user.ID, now.UnixMicro()); err != nil {
+			return err
+		}
+		// The password may have changed, or the account ended, while it was checked.
+		n, err := tx.Exec(ctx, insertSession, secretHash(secret), clip(c.UserAgent, maxUserAgent), now.UnixMicro(),
+			now.Add(SessionLife).UnixMicro(), user.ID, user.PasswordHash)
+		if err == nil && n == 0 {
+			return errs.New(errs.Unauthenticated, "Wrong user name or password")
+		}
+		return err
+	})
+	if err != nil {
+		return "", errs.Wrap("account.Login", err)
+	}
+	return secret, nil
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
+}
+
+// SessionActor is who has the session; errs.Unauthenticated when it is unknown or over.
+func (s *Service) SessionActor(ctx context.Context, secret string) (hub.Actor, error) {
+	if secret == "" || len(secret) > maxImported {
+		return hub.Actor{}, errs.New(errs.Unauthenticated, "The session is over: sign in again")
+	}
+	a, err := s.cache.get(ctx, "s:"+secretHash(secret), s.loadSession)
+	if db.IsNoRows(err) {
+		return hub.Actor{}, errs.New(errs.Unauthenticated, "The session is over: sign in again")
+	}
+	return a, errs.Wrap("account.SessionActor", err)
+}
+
+func (s *Service) loadSession(ctx context.Context, key string) (hub.Actor, time.Time, error) {
+	var row struct {
+		UserID    string `db:"user_id"`
+		Name      string
+		SiteAdmin bool  `db:"site_admin"`
+		ExpiresAt int64 `db:"expires_at"`
+	}
+	err := s.db.Get(ctx, &row, getSession, strings.TrimPrefix(key, "s:"))
+	return hub.Actor{UserID: row.UserID, Name: row.Name, SiteAdmin: row.SiteAdmin}, fromMicros(&row.ExpiresAt), err
+}
+
+// Logout ends the session of a secret, if there is one.
+func (s *Service) Logout(ctx context.Context, secret string) error {
+	return errs.Wrap("account.Logout", s.write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, deleteSession, secretHash(secret))
+		return err
+	}))
+}
+
+// Sessions lists a user's sessions that are not over, the newest first.
+func (s *Service) Sessions(ctx context.Context, userID string) ([]Session, error) {
+	var rows []struct {
+		Hash      string
+		UserAgent string `db:"user_agent"`
+		CreatedAt int64  `db:"created_at"`
+		ExpiresAt int64  `db:"expires_at"`
+	}
+	if err := s.db.Select(ctx, &rows, listSessions, userID, s.now().UnixMicro()); err != nil {
+		return nil, errs.Wrap("account.Sessions", err)
+	}
+	sessions := make([]Session, len(rows))
+	for i, r := range rows {
+		sessions[i] = Session{r.Hash[:sessionIDLen], r.UserAgent, fromMicros(&r.CreatedAt), fromMicros(&r.ExpiresAt)}
+	}
+	return sessions, nil
+}
+
+// RevokeSession ends one of a user's sessions by the id that Sessions gave.
+func (s *Service) RevokeSession(ctx context.Context, userID, id string) error {
+	return errs.Wrap("account.RevokeSession", s.write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, revokeSession, userID, id)
+		if err == nil && n == 0 {
+			return errs.New(errs.NotFound, "There is no such session")
+		}
+		return err
+	}))
+}

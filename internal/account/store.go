@@ -1,0 +1,115 @@
+package account
+
+import "database/sql"
+
+// errNoRows is what the cache answers for a proof that has run out.
+var errNoRows = sql.ErrNoRows
+
+// Names.
+const (
+	claimName = `
+		INSERT INTO namespace (name_key, kind, owner_id, name) VALUES (?, ?, ?, ?)
+		ON CONFLICT (name_key) DO UPDATE
+		SET kind = excluded.kind, owner_id = excluded.owner_id, name = excluded.name, held_until = NULL
+		WHERE namespace.held_until IS NOT NULL
+		  AND (namespace.held_until < ? OR namespace.owner_id = excluded.owner_id)`
+
+	releaseName = `UPDATE namespace SET held_until = ? WHERE name_key = ? AND owner_id = ? AND held_until IS NULL`
+
+	getNamespace = `SELECT owner_id, kind, name FROM namespace WHERE name_key = ? AND held_until IS NULL`
+)
+
+// Users.
+const (
+	insertUser = `
+		INSERT INTO users (id, name, fullname, email, password_hash, site_admin, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+	getUserByID = `
+		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		FROM users WHERE id = ?`
+
+	getUserByName = `
+		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.password_hash, u.site_admin, u.disabled_at, u.created_at
+		FROM namespace n JOIN users u ON u.id = n.owner_id
+		WHERE n.name_key = ? AND n.kind = 'user' AND n.held_until IS NULL`
+
+	getUserByEmail = `
+		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		FROM users WHERE lower(email) = ? AND email <> ''`
+
+	listUsers = `
+		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.password_hash, u.site_admin, u.disabled_at, u.created_at
+		FROM namespace n JOIN users u ON u.id = n.owner_id
+		WHERE n.kind = 'user' AND n.held_until IS NULL AND n.name_key > ?
+		ORDER BY n.name_key LIMIT ?`
+
+	countUsers    = `SELECT COUNT(*) FROM users`
+	enabledAdmins = `SELECT id FROM users WHERE site_admin AND disabled_at IS NULL LIMIT 2`
+	disableUser   = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`
+	enableUser    = `UPDATE users SET disabled_at = NULL WHERE id = ?`
+	setPassword   = `UPDATE users SET password_hash = ? WHERE id = ?`
+	deleteUser    = `DELETE FROM users WHERE id = ?`
+)
+
+// Tokens.
+const (
+	insertToken = `
+		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+	getToken = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at FROM token WHERE id = ?`
+
+	listTokens = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at
+		FROM token WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC`
+
+	findTokens = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at
+		FROM token WHERE user_id = ? AND revoked_at IS NULL AND (id = ? OR name = ?) LIMIT 2`
+
+	revokeToken = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
+	touchToken  = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
+
+	getActor = `
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, u.id AS user_id, u.name, u.site_admin
+		FROM token t JOIN users u ON u.id = t.user_id
+		WHERE t.hash = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
+)
+
+// Sessions and logins.
+const (
+	insertSession = `
+		INSERT INTO session (hash, user_agent, created_at, expires_at, user_id)
+		SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), id
+		FROM users WHERE id = ? AND password_hash = ? AND disabled_at IS NULL`
+
+	getSession = `
+		SELECT u.id AS user_id, u.name, u.site_admin, s.expires_at
+		FROM session s JOIN users u ON u.id = s.user_id
+		WHERE s.hash = ? AND u.disabled_at IS NULL`
+
+	listSessions = `
+		SELECT hash, user_agent, created_at, expires_at
+		FROM session WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, hash`
+
+	deleteSession    = `DELETE FROM session WHERE hash = ?`
+	deleteSessionsOf = `DELETE FROM session WHERE user_id = ?`
+	revokeSession    = `DELETE FROM session WHERE user_id = ? AND substr(hash, 1, 16) = ?`
+	purgeSessions    = `DELETE FROM session WHERE user_id = ? AND expires_at <= ?`
+
+	countAttempt = `
+		INSERT INTO login_attempt (key, count, reset_at) VALUES (?, 1, ?)
+		ON CONFLICT (key) DO UPDATE SET count = login_attempt.count + 1
+		RETURNING count, reset_at`
+
+	deleteAttempt = `DELETE FROM login_attempt WHERE key = ?`
+	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ?`
+)
+
+// The hub's own keys.
+const (
+	getSecret    = `SELECT value FROM secret WHERE name = ?`
+	insertSecret = `INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
+)

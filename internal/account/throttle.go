@@ -1,0 +1,99 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+)
+
+const (
+	loginTries  = 10
+	loginWindow = time.Minute
+	maxBlocked  = 10_000
+)
+
+// throttle counts logins per account and network. It slows a guesser down and leaves the owner, who sits elsewhere,
+// alone. Rows make it hold on all nodes and over restarts; blocked spares the database a flood.
+type throttle struct {
+	db  *db.DB
+	now func() time.Time
+
+	mu      sync.Mutex
+	blocked map[string]time.Time // until when
+}
+
+func newThrottle(d *db.DB, now func() time.Time) *throttle {
+	return &throttle{db: d, now: now, blocked: map[string]time.Time{}}
+}
+
+// throttleKey hides the name that somebody typed, which may well be a password.
+func throttleKey(account string, addr netip.Addr) string {
+	addr = addr.Unmap()
+	network := addr.String()
+	if addr.Is6() {
+		if p, err := addr.Prefix(64); err == nil {
+			network = p.String()
+		}
+	}
+	sum := sha256.Sum256([]byte(account + "\x00" + network))
+	return hex.EncodeToString(sum[:])
+}
+
+// admit counts a try and refuses the eleventh within a minute.
+func (t *throttle) admit(ctx context.Context, key string) error {
+	now := t.now()
+	if until := t.blockedUntil(key); until.After(now) {
+		return tooManyTries(until.Sub(now))
+	}
+	var row struct {
+		Count   int64
+		ResetAt int64 `db:"reset_at"`
+	}
+	err := t.db.Tx(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
+			return err
+		}
+		return tx.Get(ctx, &row, countAttempt, key, now.Add(loginWindow).UnixMicro())
+	})
+	if err != nil {
+		return errs.Wrap("account.throttle", err)
+	}
+	if row.Count > loginTries {
+		until := time.UnixMicro(row.ResetAt)
+		t.block(key, until)
+		return tooManyTries(until.Sub(now))
+	}
+	return nil
+}
+
+func (t *throttle) blockedUntil(key string) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.blocked[key]
+}
+
+func (t *throttle) block(key string, until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.blocked) >= maxBlocked {
+		clear(t.blocked) // the rows still know
+	}
+	t.blocked[key] = until
+}
+
+// succeed forgets the tries that led to a login.
+func (t *throttle) succeed(ctx context.Context, tx *db.Tx, key string) error {
+	_, err := tx.Exec(ctx, deleteAttempt, key)
+	return err
+}
+
+func tooManyTries(wait time.Duration) error {
+	seconds := int(wait/time.Second) + 1
+	return errs.New(errs.RateLimited, "Too many attempts to sign in. Try again in %d seconds.", seconds).With("retryAfter", seconds)
+}

@@ -1,0 +1,47 @@
+package authz
+
+import "github.com/cairnhub/cairn/internal/hub"
+
+// Right is what a route demands of its caller; it is a field of the route.
+type Right string
+
+// The rights of routes that name no repository. On a repository they also demand that the caller sees it.
+const (
+	Public    Right = "public"     // everybody
+	SignedIn  Right = "signed-in"  // any user, by any proof
+	Write     Right = "write"      // any user, by a proof that allows changes
+	SiteRead  Right = "site-read"  // administrators of the hub, read tokens included
+	SiteAdmin Right = "site-admin" // administrators of the hub
+)
+
+// The rights on a repository.
+const (
+	RepoRead     Right = "repo-read"     // metadata: info, tree, refs, history
+	RepoContent  Right = "repo-content"  // bytes of files: as RepoRead, and past the gate
+	RepoWrite    Right = "repo-write"    // commits, branches, tags
+	RepoSettings Right = "repo-settings" // visibility, gating, features
+	RepoAdmin    Right = "repo-admin"    // delete, move
+)
+
+// The rights that the request proves by itself; its handler checks the proof.
+const (
+	XetRead  Right = "xet-read"  // a CAS token
+	XetWrite Right = "xet-write" // a CAS token with the write scope
+	Signed   Right = "signed"    // a signed URL
+)
+
+// Rights are all of them, for tests that go through all.
+var Rights = []Right{
+	Public, SignedIn, Write, SiteRead, SiteAdmin,
+	RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
+}
+
+// Subject is what a decision needs to know of a repository.
+type Subject struct {
+	RepoID     string
+	OwnerID    string // user or organisation
+	CreatedBy  string // user id
+	Visibility hub.Visibility
+	Gated      string // empty, auto or manual
+	Disabled   bool
+}

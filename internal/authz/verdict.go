@@ -1,0 +1,82 @@
+package authz
+
+import (
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// The texts are part of the contract: clients match on the gate's and on the disabled one's.
+const (
+	disabledText  = "Access to this resource is disabled."
+	anonymousText = "Not signed in: send an access token in the Authorization header"
+	readTokenText = "This token's role is read: use a token with the role write"
+	gatedText     = "Access to this repository is restricted and you are not in the authorized list. Visit the repository's page to ask for access."
+	gatedAnonText = "Access to this repository is restricted. You must have access to it and be authenticated to access it. Please log in."
+)
+
+var changeText = map[Right]string{
+	RepoWrite:    "You don't have the right to write to this repository",
+	RepoSettings: "You don't have the right to change the settings of this repository",
+	RepoAdmin:    "You don't have the right to delete or move this repository",
+}
+
+func signedIn(actor hub.Actor) error {
+	if actor.Anonymous() {
+		return errs.New(errs.Unauthenticated, anonymousText)
+	}
+	return nil
+}
+
+// mayChange asks of the proof, not of the user, whether it allows changes.
+func mayChange(actor hub.Actor) error {
+	if err := signedIn(actor); err != nil {
+		return err
+	}
+	if !actor.MayWrite() {
+		return errs.New(errs.Forbidden, readTokenText)
+	}
+	return nil
+}
+
+func siteAdmin(actor hub.Actor) error {
+	if err := signedIn(actor); err != nil {
+		return err
+	}
+	if !actor.SiteAdmin {
+		return errs.New(errs.Forbidden, "Only administrators of this hub may do this")
+	}
+	return nil
+}
+
+func mayReadContent(actor hub.Actor, s Subject, g grant) error {
+	switch {
+	case s.Disabled && g != grantSite:
+		return errs.New(errs.Forbidden, disabledText)
+	case s.Gated == "" || g != grantNone:
+		return nil
+	case actor.Anonymous():
+		return errs.Coded(errs.Forbidden, errs.CodeGatedRepo, gatedAnonText)
+	}
+	return errs.Coded(errs.Forbidden, errs.CodeGatedRepo, gatedText)
+}
+
+func mayChangeRepo(actor hub.Actor, s Subject, g grant, r Right) error {
+	if err := signedIn(actor); err != nil {
+		return err
+	}
+	if g < grantAll {
+		return errs.New(errs.Forbidden, "%s", changeText[r])
+	}
+	if err := mayChange(actor); err != nil {
+		return err
+	}
+	if r == RepoWrite && s.Disabled && g != grantSite {
+		return errs.New(errs.Forbidden, disabledText)
+	}
+	return nil
+}
+
+// unknownRight refuses what nobody has thought about.
+func unknownRight(r Right) error {
+	return &errs.Error{Kind: errs.Internal, Op: "authz", Msg: "no rule for the right " + string(r) + " here"}
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -31,6 +32,7 @@ type cluster struct {
 	address  *url.URL
 	template string
 	last     atomic.Int64
+	leash    io.Closer // the watchdog's input: collected as garbage it would close and end the server
 }
 
 var sharedCluster = sync.OnceValues(startCluster)
@@ -55,9 +57,10 @@ func postgresURL(t testing.TB) string {
 
 func startCluster() (*cluster, error) {
 	address := os.Getenv(urlVariable)
+	var leash io.Closer
 	if address == "" {
 		var err error
-		if address, err = startServer(); err != nil {
+		if address, leash, err = startServer(); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +72,8 @@ func startCluster() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{admin: admin, address: u, template: fmt.Sprintf("cairn_test_%d_%d", os.Getpid(), time.Now().UnixNano())}
+	name := fmt.Sprintf("cairn_test_%d_%d", os.Getpid(), time.Now().UnixNano())
+	c := &cluster{admin: admin, address: u, template: name, leash: leash}
 	if err := c.await(); err != nil {
 		return nil, err
 	}
@@ -118,38 +122,38 @@ rm -rf "$2"
 
 // startServer makes a new cluster in a temporary folder and starts it on a Unix socket there. The default collation is
 // English, as on many real servers, so that a sorted column that lacks COLLATE "C" shows.
-func startServer() (string, error) {
+func startServer() (address string, leash io.Closer, err error) {
 	bin, err := findPostgres()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	attributes, uid, gid, err := serverUser()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	dir, err := os.MkdirTemp("/tmp", "cairn-pg-") // a short path: a socket's has at most 107 bytes
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if err := os.Chown(dir, uid, gid); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "cairn", "-A", "trust",
 		"--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "--no-sync", "--no-instructions")
 	initdb.SysProcAttr, initdb.Dir = attributes, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		_ = os.RemoveAll(dir)
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+		return "", nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	guard := exec.Command("/bin/sh", "-c", watchdog, "watchdog", bin, dir)
 	guard.SysProcAttr, guard.Dir = attributes, "/"
-	if _, err := guard.StdinPipe(); err != nil { // never written, closed by the end of this process
-		return "", err
+	if leash, err = guard.StdinPipe(); err != nil { // never written, closed by the end of this process
+		return "", nil, err
 	}
 	if err := guard.Start(); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return "postgres://cairn@/postgres?host=" + url.QueryEscape(dir), nil
+	return "postgres://cairn@/postgres?host=" + url.QueryEscape(dir), leash, nil
 }
 
 // findPostgres returns the folder of the newest installed server.

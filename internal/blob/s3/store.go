@@ -1,0 +1,149 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/cairnhub/cairn/internal/blob"
+)
+
+const (
+	attempts   = 6 // a service that fails three requests in ten still answers 99.9 % of operations
+	maxBackoff = 2 * time.Second
+	patience   = 30 * time.Second // for operations without a body, all attempts together
+)
+
+// Store is a blob.Store.
+type Store struct {
+	client *s3.Client
+	bucket string
+	prefix string
+	temp   string
+}
+
+var _ blob.Store = (*Store)(nil)
+
+// New opens the store. It sends nothing: Check says whether the service answers.
+func New(ctx context.Context, o Options) (*Store, error) {
+	if o.Bucket == "" {
+		return nil, errors.New("S3 storage: no bucket given")
+	}
+	if o.AccessKey == "" || o.SecretKey == "" {
+		return nil, errors.New("S3 storage: no credentials given: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	if o.TempDir == "" {
+		o.TempDir = os.TempDir()
+	}
+	s := &Store{client: client(o), bucket: o.Bucket, temp: o.TempDir}
+	if s.prefix = strings.Trim(o.Prefix, "/"); s.prefix != "" {
+		s.prefix += "/"
+	}
+	return s, nil
+}
+
+func client(o Options) *s3.Client {
+	options := s3.Options{
+		Region:                     o.Region,
+		Credentials:                credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, o.Session),
+		UsePathStyle:               true,
+		HTTPClient:                 httpClient(),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+		Retryer: retry.NewStandard(func(r *retry.StandardOptions) {
+			r.MaxAttempts = attempts
+			r.MaxBackoff = maxBackoff
+			r.RateLimiter = ratelimit.None // the attempts bound it; a shared budget would fail all for the sake of some
+		}),
+	}
+	if o.Endpoint != "" {
+		options.BaseEndpoint = aws.String(strings.TrimRight(o.Endpoint, "/"))
+	}
+	return s3.New(options)
+}
+
+func (s *Store) name(key string) *string { return aws.String(s.prefix + key) }
+
+// Check writes, reads and deletes a small object.
+func (s *Store) Check(ctx context.Context) error { return blob.Probe(ctx, s) }
+
+// Stat returns the object's size and the time of its upload.
+func (s *Store) Stat(ctx context.Context, key string) (blob.Info, error) {
+	if err := blob.ValidKey(key); err != nil {
+		return blob.Info{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	if err != nil {
+		return blob.Info{}, failure(ctx, "stat", key, err)
+	}
+	return blob.Info{Key: key, Size: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified)}, nil
+}
+
+// Delete removes the object.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := blob.ValidKey(key); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	if err != nil && !isAbsent(err) {
+		return failure(ctx, "delete", key, err)
+	}
+	return nil
+}
+
+// List asks for pages of up to 1000 until it has enough.
+func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]blob.Info, error) {
+	if limit <= 0 {
+		limit = 1000
+	}
+	var found []blob.Info
+	for len(found) < limit {
+		page, more, err := s.page(ctx, prefix, after, limit-len(found))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, page...)
+		if !more || len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].Key
+	}
+	return found, nil
+}
+
+func (s *Store) page(ctx context.Context, prefix, after string, limit int) (page []blob.Info, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.name(prefix), MaxKeys: aws.Int32(int32(min(limit, 1000)))}
+	if after != "" {
+		in.StartAfter = s.name(after)
+	}
+	out, err := s.client.ListObjectsV2(ctx, in)
+	if err != nil {
+		return nil, false, failure(ctx, "list", prefix, err)
+	}
+	for _, o := range out.Contents {
+		key := strings.TrimPrefix(aws.ToString(o.Key), s.prefix)
+		if key <= after && after != "" {
+			return nil, false, fmt.Errorf("list objects: the service answered %q after %q", key, after)
+		}
+		page = append(page, blob.Info{Key: key, Size: aws.ToInt64(o.Size), ModTime: aws.ToTime(o.LastModified)})
+	}
+	return page, aws.ToBool(out.IsTruncated), nil
+}

@@ -1,0 +1,212 @@
+package content
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/card"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/event"
+	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
+)
+
+const (
+	readmePath   = "README.md"
+	maxSummary   = 1000
+	maxMessage   = 64 << 10
+	commitRetry  = 20
+	staleMessage = "The branch was updated since you opened this page. Please refresh and try again."
+)
+
+// NewCommit is what a commit says of itself.
+type NewCommit struct {
+	Branch      string // revision: a branch, its full ref name, HEAD, or refs/pr/N
+	Summary     string
+	Description string
+	Parent      string // 40 hex; the commit fails when the branch is elsewhere
+}
+
+// Commit applies operations, read from ops one by one, to a branch. The bytes are written while they are read; then one
+// transaction moves the branch. Without Parent a branch that moved meanwhile is followed; with it the answer is 412.
+func (s *Service) Commit(ctx context.Context, actor hub.Actor, r *repo.Repo, n NewCommit, ops iter.Seq2[Operation, error]) (hub.OID, error) {
+	ref, err := s.branchRef(ctx, r, n.Branch)
+	if err != nil {
+		return hub.OID{}, err
+	}
+	if err := n.check(); err != nil {
+		return hub.OID{}, err
+	}
+	w := s.git.NewPack(ctx, r.RowID)
+	defer w.Abort()
+	c := &changes{byPath: map[string]int{}, deletes: map[int]deletion{}}
+	for op, err := range ops {
+		if err != nil {
+			return hub.OID{}, err
+		}
+		if err := s.add(ctx, w, c, op); err != nil {
+			return hub.OID{}, err
+		}
+	}
+	if err := s.prove(ctx, w, r.RowID, c); err != nil {
+		return hub.OID{}, err
+	}
+	if err := checkCard(c, r.Type); err != nil {
+		return hub.OID{}, err
+	}
+	oid, err := s.land(ctx, actor, r, ref, n, w, c)
+	if err == nil && c.derived && ref == "refs/heads/"+r.DefaultBranch {
+		s.refreshNow(ctx, r.RowID)
+	}
+	return oid, err
+}
+
+func (n NewCommit) check() error {
+	switch {
+	case strings.TrimSpace(n.Summary) == "":
+		return errs.New(errs.Invalid, "A commit needs a summary.")
+	case len(n.Summary) > maxSummary || len(n.Description) > maxMessage:
+		return errs.New(errs.TooLarge, "The summary may have %d bytes, the description %d.", maxSummary, maxMessage)
+	case strings.ContainsRune(n.Summary+n.Description, 0):
+		return errs.New(errs.Invalid, "A commit message may not hold NUL bytes.")
+	}
+	if n.Parent != "" {
+		if _, err := hub.ParseOID(n.Parent); err != nil {
+			return errs.New(errs.Invalid, "parentCommit must be a commit id of 40 hex digits, not %q.", n.Parent)
+		}
+	}
+	return nil
+}
+
+// checkCard refuses a README whose front matter is invalid, by the rule that validate-yaml tells.
+func checkCard(c *changes, t hub.RepoType) error {
+	if c.readme == nil {
+		return nil
+	}
+	_, problems, _ := card.Parse(c.readme, t)
+	if len(problems) == 0 {
+		return nil
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Message
+	}
+	return errs.New(errs.Invalid, "Invalid metadata in README.md: %s", strings.Join(texts, "; ")).With("errors", problems)
+}
+
+// land puts the commit on the branch, following it while others move it.
+func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref string, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
+	defer s.locks.lock(r.RowID)()
+	var packs []*gitstore.Pack
+	for range commitRetry {
+		base, err := s.baseOf(ctx, r, ref)
+		if err != nil {
+			return hub.OID{}, err
+		}
+		if n.Parent != "" && n.Parent != base.Commit.String() {
+			return hub.OID{}, errs.New(errs.PreconditionFailed, staleMessage)
+		}
+		oid, err := s.build(ctx, actor, base, n, w, c)
+		if err != nil {
+			return hub.OID{}, err
+		}
+		pack, err := w.Finish(ctx)
+		if err != nil {
+			return hub.OID{}, err
+		}
+		packs = append(packs, pack)
+		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit")
+		if err == nil {
+			return oid, nil
+		}
+		if !errs.Is(err, errs.Conflict) {
+			return hub.OID{}, err
+		}
+		w = s.git.NewPack(ctx, r.RowID) // the blobs are in the first pack; only trees and commit are made again
+		defer w.Abort()
+	}
+	return hub.OID{}, errs.New(errs.Unavailable, "The branch moves too fast to commit to it; try again.")
+}
+
+// baseOf opens the branch as it is now; a branch that does not exist yet is the empty tree.
+func (s *Service) baseOf(ctx context.Context, r *repo.Repo, ref string) (*Snapshot, error) {
+	g, err := s.git.Open(ctx, r.RowID)
+	if err != nil {
+		return nil, err
+	}
+	head, ok, err := s.git.Ref(ctx, s.db, r.RowID, ref)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return &Snapshot{Repo: r, Git: g, Ref: ref}, nil
+	}
+	c, err := g.Commit(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{Repo: r, Git: g, Commit: head, Tree: c.Tree, Ref: ref}, nil
+}
+
+// build writes the trees and the commit object.
+func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
+	edits, err := s.resolve(ctx, base, c)
+	if err != nil {
+		return hub.OID{}, err
+	}
+	tree, err := base.Git.EditTree(ctx, w, base.Tree, edits)
+	if err != nil {
+		return hub.OID{}, err
+	}
+	var parents []hub.OID
+	if !base.Commit.IsZero() {
+		parents = append(parents, base.Commit)
+	}
+	return s.writeCommit(ctx, actor, w, tree, parents, message(n.Summary, n.Description))
+}
+
+func (s *Service) writeCommit(ctx context.Context, actor hub.Actor, w *gitstore.PackWriter, tree hub.OID, parents []hub.OID, msg string) (hub.OID, error) {
+	who := Author(actor, s.now())
+	c := git.Commit{Tree: tree, Parents: parents, Author: who, Committer: who, Message: msg}
+	return w.AddBytes(ctx, git.CommitObject, c.Encode())
+}
+
+// Author is how an actor stands in commits. The address is one that no mail reaches: addresses are private.
+func Author(a hub.Actor, at time.Time) git.Signature {
+	return git.Signature{Name: a.Name, Email: a.Name + "@users.noreply.cairn", When: at.UTC().Truncate(time.Second)}
+}
+
+func message(summary, description string) string {
+	msg := strings.TrimSpace(summary) + "\n"
+	if d := strings.TrimSpace(description); d != "" {
+		msg += "\n" + d + "\n"
+	}
+	return msg
+}
+
+// publish is the one transaction that makes a change of refs visible: packs, refs by compare-and-swap, the repository's
+// head, the event, the job that derives facts.
+func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		for _, p := range packs {
+			if err := s.git.AddPack(ctx, tx, r.RowID, p); err != nil {
+				return err
+			}
+		}
+		if err := s.git.UpdateRefs(ctx, tx, r.RowID, []gitstore.RefUpdate{up}); err != nil {
+			return err
+		}
+		if up.Name == "refs/heads/"+r.DefaultBranch {
+			if err := s.moveHead(ctx, tx, r, up.New); err != nil {
+				return err
+			}
+		}
+		return event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind, ActorID: actor.UserID,
+			Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}})
+	})
+}

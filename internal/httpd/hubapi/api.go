@@ -1,0 +1,55 @@
+package hubapi
+
+import (
+	"net/http"
+	"slices"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/repo"
+)
+
+// API serves the Hub's routes.
+type API struct {
+	Accounts *account.Service
+	Authz    *authz.Authorizer
+	Repos    *repo.Service
+	Content  *content.Service
+	Site     Site
+	Limits   Limits
+
+	lines *semaphore.Weighted
+}
+
+// Site is what the hub says of itself in whoami.
+type Site struct {
+	Name    string
+	Version string
+}
+
+// Limits bound what one request may hold.
+type Limits struct {
+	CommitBody int64 // bytes of a commit's whole body
+	CommitLine int64 // bytes of one line of it
+}
+
+// lineMemory bounds what all commits in flight hold of long lines together.
+const lineMemory = 96 << 20
+
+// Routes is the table.
+func (a *API) Routes() []httpd.Route {
+	a.lines = semaphore.NewWeighted(lineMemory)
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), []httpd.Route{
+		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
+		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
+	})
+}
+
+func noContent(w http.ResponseWriter, _ *http.Request) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

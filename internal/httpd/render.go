@@ -1,0 +1,136 @@
+package httpd
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/errs"
+)
+
+// Renderer writes an error in the words of one protocol.
+type Renderer func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error)
+
+// statusOf is the one table from kinds to HTTP statuses.
+var statusOf = map[errs.Kind]int{
+	errs.Internal:           http.StatusInternalServerError,
+	errs.Invalid:            http.StatusBadRequest,
+	errs.Unauthenticated:    http.StatusUnauthorized,
+	errs.PaymentRequired:    http.StatusPaymentRequired,
+	errs.Forbidden:          http.StatusForbidden,
+	errs.NotFound:           http.StatusNotFound,
+	errs.Conflict:           http.StatusConflict,
+	errs.PreconditionFailed: http.StatusPreconditionFailed,
+	errs.TooLarge:           http.StatusRequestEntityTooLarge,
+	errs.RangeUnsatisfiable: http.StatusRequestedRangeNotSatisfiable,
+	errs.Unprocessable:      http.StatusUnprocessableEntity,
+	errs.RateLimited:        http.StatusTooManyRequests,
+	errs.NotImplemented:     http.StatusNotImplemented,
+	errs.Unavailable:        http.StatusServiceUnavailable,
+	errs.StorageFull:        http.StatusInsufficientStorage,
+}
+
+// fail renders any error. What is not an *errs.Error is ours to mend: its text goes to the log only.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	st := Of(r)
+	st.errMsg = err.Error()
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		e = asError(err)
+	}
+	if e.Kind == errs.Internal {
+		e = &errs.Error{Kind: errs.Internal, Msg: "Internal error. Give the request id " + st.ID + " to the operator of this hub."}
+	}
+	status := statusOf[e.Kind]
+	// An anonymous caller is told to sign in where a signed-in one is told no: both for repositories that are absent or
+	// private, and for what needs a right.
+	if st.Actor.Anonymous() && (e.Code == errs.CodeRepoNotFound || e.Kind == errs.Forbidden) {
+		status = http.StatusUnauthorized
+	}
+	h := w.Header()
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="Cairn", charset="UTF-8"`)
+	}
+	if e.Code != "" {
+		h.Set("X-Error-Code", e.Code)
+	}
+	h.Set("X-Error-Message", headerText(e.Msg))
+	h.Set("Cache-Control", "no-store")
+	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Accept-Ranges", "Last-Modified"} {
+		h.Del(k)
+	}
+	render := RenderHub
+	if st.Route != nil && st.Route.Render != nil {
+		render = st.Route.Render
+	}
+	render(w, r, status, e)
+}
+
+// asError gives the errors of the standard library that mean something to the caller their kind.
+func asError(err error) *errs.Error {
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return errs.New(errs.TooLarge, "The request body is larger than the %d bytes that this operation accepts.", tooBig.Limit)
+	}
+	return &errs.Error{Kind: errs.Internal, Err: err}
+}
+
+// RenderHub writes the Hub's form: a JSON object with error.
+func RenderHub(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
+	body := map[string]any{}
+	maps.Copy(body, e.Detail)
+	body["error"] = e.Msg
+	writeJSON(w, r, status, "application/json; charset=utf-8", body)
+}
+
+// RenderLFS writes git-lfs's form: a JSON object with message.
+func RenderLFS(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
+	writeJSON(w, r, status, "application/vnd.git-lfs+json", map[string]any{"message": e.Msg, "request_id": Of(r).ID})
+}
+
+// RenderText writes plain text, as the Xet CAS and git do.
+func RenderText(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(e.Msg + "\n"))
+	}
+}
+
+// JSON writes a value as the answer.
+func JSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	writeJSON(w, r, status, "application/json; charset=utf-8", v)
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		status, b = http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b)
+	}
+}
+
+// headerText makes a message fit for a header: one line of printable ASCII, so that nothing can be injected.
+func headerText(s string) string {
+	if len(s) > 1000 {
+		s = s[:1000]
+	}
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n' || c == '\t':
+			return ' '
+		case c < 0x20 || c == 0x7f:
+			return -1
+		case c > 0x7e:
+			return '?'
+		}
+		return c
+	}, s)
+}

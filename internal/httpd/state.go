@@ -1,0 +1,104 @@
+package httpd
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
+)
+
+// State is what the transport knows about one request.
+type State struct {
+	ID     string     // the request id, answered as X-Request-Id and logged
+	Route  *Route     // nil until routed
+	Actor  hub.Actor  // zero: anonymous
+	Repo   *repo.Repo // set when the route names a repository
+	Origin string     // scheme://host[:port] under which the client reached the hub, or the configured URL
+
+	status int
+	errMsg string
+}
+
+type stateKey struct{}
+
+// Of gives the request's state. It is never nil behind New's handler.
+func Of(r *http.Request) *State {
+	s, _ := r.Context().Value(stateKey{}).(*State)
+	return s
+}
+
+func withState(r *http.Request, s *State) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+}
+
+// Param is a path parameter, percent-decoded once.
+func Param(r *http.Request, name string) string {
+	v, err := url.PathUnescape(chi.URLParam(r, name))
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// Rest is the part of the path from its first free-form parameter on, still percent-encoded.
+func Rest(r *http.Request) string { return chi.URLParam(r, "*") }
+
+// Segment decodes the whole rest as one value (a branch or tag name, slashes raw or encoded).
+func Segment(r *http.Request) (string, error) {
+	return unescape(strings.TrimSuffix(Rest(r), "/"))
+}
+
+func unescape(s string) (string, error) {
+	v, err := url.PathUnescape(s)
+	if err != nil {
+		return "", errs.New(errs.Invalid, "the path is not valid percent-encoding")
+	}
+	return v, nil
+}
+
+// RevPath splits the rest into the revision and the path behind it. A revision that is percent-encoded as one segment
+// (refs%2Fpr%2F1) is taken whole; a raw one (refs/pr/1, refs/heads/a) takes as many segments as its form says, and a
+// branch whose name holds slashes is found by exists, which is asked for longer and longer names.
+func RevPath(r *http.Request, exists func(rev string) bool) (rev, path string, err error) {
+	segs := strings.Split(Rest(r), "/")
+	first, err := unescape(segs[0])
+	if err != nil {
+		return "", "", err
+	}
+	n := 1
+	switch {
+	case first == "refs" && len(segs) >= 3:
+		n = longestRef(segs, 3, exists)
+	case !strings.Contains(first, "/") && len(segs) > 1 && exists != nil && !exists(first):
+		n = longestRef(segs, 1, exists)
+	}
+	if rev, err = unescape(strings.Join(segs[:n], "/")); err != nil {
+		return "", "", err
+	}
+	if path, err = unescape(strings.Join(segs[n:], "/")); err != nil {
+		return "", "", err
+	}
+	return rev, strings.TrimSuffix(path, "/"), nil
+}
+
+// maxRefSegments bounds how many names are tried for one raw revision.
+const maxRefSegments = 8
+
+// longestRef tries the first n segments, then more, and falls back to n.
+func longestRef(segs []string, n int, exists func(string) bool) int {
+	if exists == nil {
+		return n
+	}
+	for k := n; k <= min(len(segs), n+maxRefSegments); k++ {
+		if rev, err := unescape(strings.Join(segs[:k], "/")); err == nil && exists(rev) {
+			return k
+		}
+	}
+	return n
+}

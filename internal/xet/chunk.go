@@ -1,7 +1,6 @@
 package xet
 
 import (
-	"errors"
 	"hash/crc32"
 	"io"
 	"slices"
@@ -166,7 +165,7 @@ func CopyRaw(w io.Writer, r io.Reader, index *Index, start, end int, skip, limit
 	var written int64
 	for limit < 0 || written < limit {
 		raw, err := c.Next()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // not errors.Is: a wrapped one is the reader's failure, not the end of the range
 			break
 		}
 		if err != nil {
@@ -197,7 +196,7 @@ func CopyStored(w io.Writer, r io.Reader, index *Index, start, end int) (int64, 
 	var written int64
 	for {
 		stored, err := c.nextStored()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return written, nil
 		}
 		if err != nil {

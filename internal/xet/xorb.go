@@ -26,7 +26,7 @@ const (
 // has returned without error.
 //
 // A xorb that is malformed, over a limit or does not hash to want gives a [FormatError]; failures of r and w are passed on.
-// It takes less than 1 MiB, whatever the input claims.
+// Memory is a pooled buffer of 512 KiB and the index itself (48 bytes per chunk read), whatever the input claims.
 func VerifyXorb(r io.Reader, w io.Writer, want Hash) (*Index, error) {
 	buf := chunkBuffers.Get().(*chunkBuffer)
 	defer chunkBuffers.Put(buf)

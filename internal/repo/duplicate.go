@@ -1,0 +1,73 @@
+package repo
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// Duplicate makes a repository with the files, history and settings of another, whatever their size by copying rows
+// only. An empty visibility is that of the source. A gated source can be duplicated by those who may write to it:
+// a copy would open the gate for others.
+func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to hub.RepoID, v hub.Visibility) (*Repo, error) {
+	to.Type = src.Type
+	if err := s.mayCopy(ctx, actor, src); err != nil {
+		return nil, err
+	}
+	owner, err := s.mayCreate(ctx, actor, to)
+	if err != nil {
+		return nil, err
+	}
+	to.Namespace = owner.Name
+	r := s.newRow(actor, to, owner)
+	if r.Visibility = v; v == "" {
+		r.Visibility = src.Visibility
+	}
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		now, err := byRowID(ctx, tx, src.RowID)
+		if err != nil {
+			return err
+		}
+		if now == nil || now.Visibility != src.Visibility || now.Gated != src.Gated || now.OwnerID != src.OwnerID {
+			return errs.RepoNotFound() // it is not any more what the actor was let to
+		}
+		r.Gated, r.NoDiscussions, r.DefaultBranch = now.Gated, now.NoDiscussions, now.DefaultBranch
+		r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules = now.LFSThreshold, now.LFSKeepVersions, now.LFSSuffixRules
+		return s.copyInto(ctx, tx, actor, now, r)
+	})
+	if err != nil {
+		return nil, taken(err, to)
+	}
+	return s.Get(ctx, nil, r.RowID)
+}
+
+func (s *Service) mayCopy(ctx context.Context, actor hub.Actor, src *Repo) error {
+	if err := s.authz.Repo(ctx, actor, src.Subject(), authz.RepoContent); err != nil {
+		return err
+	}
+	if src.Gated == "" || s.authz.Repo(ctx, actor, src.Subject(), authz.RepoWrite) == nil {
+		return nil
+	}
+	return errs.Coded(errs.Forbidden, errs.CodeGatedRepo, "Access to this repository is restricted: only those who may write to it may duplicate it")
+}
+
+func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src, r *Repo) error {
+	if err := s.claim(ctx, tx, r); err != nil {
+		return err
+	}
+	if err := s.git.CopyRepo(ctx, tx, src.RowID, r.RowID); err != nil {
+		return err
+	}
+	if err := copyDerived(ctx, tx, src.RowID, r.RowID); err != nil {
+		return err
+	}
+	if s.hooks.CopyFiles != nil {
+		if err := s.hooks.CopyFiles(ctx, tx, src.RowID, r.RowID); err != nil {
+			return err
+		}
+	}
+	return s.record(ctx, tx, "repo.duplicate", actor, r, map[string]any{"from": src.ID().String()})
+}

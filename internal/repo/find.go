@@ -1,0 +1,82 @@
+package repo
+
+import (
+	"context"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// maxFound bounds the cache of rows; a row is below a kilobyte.
+const maxFound = 8192
+
+// findCache keeps rows for as long as the database has not changed.
+type findCache struct{ rows *lru.Cache[findKey, found] }
+
+type findKey struct {
+	typ hub.RepoType
+	key string
+}
+
+type found struct {
+	repo       *Repo
+	redirected bool
+	changes    uint64
+}
+
+func newFindCache() *findCache {
+	rows, _ := lru.New[findKey, found](maxFound) // fails for a size below one only
+	return &findCache{rows}
+}
+
+// Find looks a repository up by its name, whatever the name's case, or by a name that it had before: then redirected is
+// true. Absent: errs.RepoNotFound. q is a transaction, or nil for the database itself, whose answers are cached while
+// nothing changes. It checks no right.
+func (s *Service) Find(ctx context.Context, q db.Queryer, id hub.RepoID) (r *Repo, redirected bool, err error) {
+	if len(id.Namespace)+len(id.Name) > 2*MaxName {
+		return nil, false, errs.RepoNotFound()
+	}
+	if q != nil {
+		return find(ctx, q, id.Type, id.Key())
+	}
+	k := findKey{id.Type, id.Key()}
+	changes := s.db.Changes()
+	if f, ok := s.found.rows.Get(k); ok && f.changes == changes {
+		return f.repo, f.redirected, nil
+	}
+	r, redirected, err = find(ctx, s.db, id.Type, k.key)
+	if err == nil {
+		s.found.rows.Add(k, found{r, redirected, changes})
+	}
+	return r, redirected, err
+}
+
+// find asks for the name and, when nobody has it, for who had it.
+func find(ctx context.Context, q db.Queryer, typ hub.RepoType, key string) (*Repo, bool, error) {
+	r, err := byKey(ctx, q, typ, key)
+	if err != nil || r != nil {
+		return r, false, errs.Wrap("repo.Find", err)
+	}
+	if r, err = byOldKey(ctx, q, typ, key); err != nil {
+		return nil, false, errs.Wrap("repo.Find", err)
+	}
+	if r == nil {
+		return nil, false, errs.RepoNotFound()
+	}
+	return r, true, nil
+}
+
+// Get reads a repository by its row id. Absent: errs.RepoNotFound.
+func (s *Service) Get(ctx context.Context, q db.Queryer, rowID string) (*Repo, error) {
+	if q == nil {
+		q = s.db
+	}
+	r, err := byRowID(ctx, q, rowID)
+	if err == nil && r == nil {
+		err = errs.RepoNotFound()
+	}
+	return r, errs.Wrap("repo.Get", err)
+}

@@ -1,0 +1,70 @@
+package repo
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/gitstore"
+)
+
+// Deps is what the service stands on.
+type Deps struct {
+	DB    *db.DB
+	Git   *gitstore.Store
+	Authz *authz.Authorizer
+	Log   *slog.Logger
+	Key   []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
+	LFS   LFSDefaults      // zero fields: DefaultLFS
+	Now   func() time.Time // nil: time.Now
+}
+
+// LFSDefaults are the server's settings for large files.
+type LFSDefaults struct {
+	Threshold    int64
+	KeepVersions int64
+	Suffixes     []string
+}
+
+// Hooks are what the layers above do for this package. A nil hook does nothing.
+type Hooks struct {
+	// ListFiles gives all files of a commit, in the order of their paths.
+	ListFiles func(ctx context.Context, r *Repo, commit string, blobs bool) ([]Sibling, error)
+	// CopyFiles gives one repository the right to all large files of another.
+	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string) error
+	// DropFiles takes a repository's rights to large files away; their bytes are collected later.
+	DropFiles func(ctx context.Context, tx *db.Tx, repoID string) error
+}
+
+// Service is the repositories of a hub.
+type Service struct {
+	db    *db.DB
+	git   *gitstore.Store
+	authz *authz.Authorizer
+	log   *slog.Logger
+	key   []byte
+	lfs   LFSDefaults
+	now   func() time.Time
+	hooks Hooks
+
+	found     *findCache
+	tags      tagCache
+	downloads downloadBuffer
+}
+
+// New builds the service. Attach completes it.
+func New(d Deps) *Service {
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// Attach sets the hooks, before the first request: the packages that provide them need the service themselves.
+func (s *Service) Attach(h Hooks) { s.hooks = h }

@@ -49,7 +49,7 @@ func (m *markdown) document() {
 }
 
 func (m *markdown) operation(o *operation) {
-	m.printf("\n### %s\n\n`%s %s`\n\n%s.\n", o.id, o.doors[0].Method, o.doors[0].Path, strings.TrimSuffix(o.op.Summary, "."))
+	m.printf("\n### %s\n\n`%s %s`\n\n%s\n", o.id, o.doors[0].Method, o.doors[0].Path, sentence(o.op.Summary))
 	if o.op.Description != "" {
 		m.printf("\n%s\n", strings.TrimSpace(o.op.Description))
 	}
@@ -88,8 +88,12 @@ func (m *markdown) responses(rs *openapi3.Responses) {
 	var errs []string
 	for _, status := range slices.Sorted(maps.Keys(rs.Map())) {
 		ref := rs.Value(status)
-		if status >= "400" && ref.Ref != "" {
+		switch {
+		case status >= "400" && ref.Ref != "":
 			errs = append(errs, status)
+			continue
+		case strings.HasSuffix(ref.Ref, "/Moved"):
+			m.printf("| %s | nothing | The repository has another name now. |\n", status)
 			continue
 		}
 		m.printf("| %s %s | %s | %s |\n", status, statusText(status), contentText(ref.Value.Content), cell(*ref.Value.Description)) // never nil in a valid document
@@ -129,6 +133,14 @@ func (m *markdown) members(prefix string, s *openapi3.Schema, depth int) {
 			m.members(at, inner.Value, depth+1)
 		}
 	}
+}
+
+// sentence ends a summary, which may be a question.
+func sentence(s string) string {
+	if strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
 }
 
 func statusText(status string) string {

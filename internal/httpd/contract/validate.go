@@ -190,10 +190,10 @@ func checkJSON(schema *openapi3.Schema, body []byte) error {
 }
 
 func visit(schema *openapi3.Schema, v any) error {
-	err := schema.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.MultiErrors(), openapi3.DisableSchemaErrorDetails())
-	if err == nil {
+	if schema.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.FailFast()) == nil {
 		return nil
 	}
+	err := schema.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.MultiErrors(), openapi3.DisableSchemaErrorDetails())
 	return errors.New(strings.Join(slices.Compact(reasons(err)), "; "))
 }
 

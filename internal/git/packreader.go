@@ -279,3 +279,9 @@ func VerifyPack(r io.ReaderAt, size int64) (objects uint32, sum hub.OID, err err
 	}
 	return binary.BigEndian.Uint32(head[8:]), sum, nil
 }
+
+// WritePack writes the whole pack.
+func (p *PackReader) WritePack(w io.Writer) error {
+	_, err := io.Copy(w, io.NewSectionReader(p.r, 0, p.cat.PackSize()))
+	return err
+}

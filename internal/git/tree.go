@@ -208,3 +208,8 @@ func EncodeTree(es []TreeEntry) []byte {
 	}
 	return raw
 }
+
+// EntriesWithin is the number of entries that lie wholly in the first n bytes.
+func (t *Tree) EntriesWithin(n int) int {
+	return sort.Search(t.Len(), func(i int) bool { return int(t.off[i+1]) > n })
+}

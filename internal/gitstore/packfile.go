@@ -1,0 +1,215 @@
+package gitstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/git"
+)
+
+// packFiles are the large packs that this node keeps on its disk. Each is fetched once, checked against its SHA-1
+// before it is read, and dropped when others need the room. The folder may be emptied at any time.
+type packFiles struct {
+	blobs blob.Store
+	dir   func() (string, error)
+	max   int64
+	fetch singleflight.Group
+
+	mu    sync.Mutex
+	open  map[string]*packFile // by blob key
+	order []*packFile          // oldest use first
+	bytes int64
+	swept bool
+}
+
+// packFile is an open pack. It is closed when the cache has dropped it and its last reader is done.
+type packFile struct {
+	*git.PackReader
+	key   string
+	path  string
+	size  int64
+	file  *os.File
+	users int
+	gone  bool
+}
+
+func newPackFiles(blobs blob.Store, dir func() (string, error), max int64) *packFiles {
+	return &packFiles{blobs: blobs, dir: dir, max: max, open: map[string]*packFile{}}
+}
+
+// acquire is the open file of a pack; the caller releases it.
+func (c *packFiles) acquire(ctx context.Context, p *pack) (*packFile, error) {
+	for {
+		if f := c.use(p.packKey); f != nil {
+			return f, nil
+		}
+		// The fetch goes on when the first of its callers leaves: the others wait for the same bytes.
+		ch := c.fetch.DoChan(p.packKey, func() (any, error) {
+			return nil, c.load(context.WithoutCancel(ctx), p)
+		})
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case r := <-ch:
+			if r.Err != nil {
+				return nil, r.Err
+			}
+		}
+	}
+}
+
+func (c *packFiles) use(key string) *packFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.open[key]
+	if f == nil {
+		return nil
+	}
+	f.users++
+	if n := len(c.order); c.order[n-1] != f {
+		c.unorder(f)
+		c.order = append(c.order, f)
+	}
+	return f
+}
+
+func (c *packFiles) release(f *packFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.users--; f.users == 0 && f.gone {
+		_ = f.file.Close()
+	}
+}
+
+// load opens the file that is there from before, or fetches it.
+func (c *packFiles) load(ctx context.Context, p *pack) error {
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	c.sweep(dir)
+	name := sha256.Sum256([]byte(p.packKey))
+	path := filepath.Join(dir, hex.EncodeToString(name[:16])+".pack")
+	f, err := openChecked(path, p)
+	if err != nil {
+		if err := c.download(ctx, dir, path, p); err != nil {
+			return err
+		}
+		if f, err = openChecked(path, p); err != nil {
+			_ = os.Remove(path)
+			return fmt.Errorf("pack %s: %w", p.packKey, err)
+		}
+	}
+	c.insert(&packFile{PackReader: git.NewPackReader(f, p.cat), key: p.packKey, path: path, size: p.size, file: f})
+	return nil
+}
+
+// openChecked opens a pack file whose bytes are those of the catalog's pack.
+func openChecked(path string, p *pack) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != p.cat.PackSize() {
+		err = fmt.Errorf("%d bytes instead of %d", info.Size(), p.cat.PackSize())
+	}
+	if err == nil {
+		_, sum, e := git.VerifyPack(f, info.Size())
+		if err = e; err == nil && sum != p.cat.PackHash() {
+			err = errors.New("another pack's checksum")
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (c *packFiles) download(ctx context.Context, dir, path string, p *pack) error {
+	r, err := c.blobs.Open(ctx, p.packKey, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	tmp, err := os.CreateTemp(dir, "fetch-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = io.Copy(tmp, io.LimitReader(r, p.cat.PackSize()+1))
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func (c *packFiles) insert(f *packFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[f.key] = f
+	c.order = append(c.order, f)
+	c.bytes += f.size
+	for c.bytes > c.max && c.order[0] != f {
+		c.evict(c.order[0])
+	}
+}
+
+func (c *packFiles) evict(f *packFile) {
+	c.unorder(f)
+	delete(c.open, f.key)
+	c.bytes -= f.size
+	_ = os.Remove(f.path)
+	f.gone = true
+	if f.users == 0 {
+		_ = f.file.Close()
+	}
+}
+
+func (c *packFiles) unorder(f *packFile) {
+	for i, o := range c.order {
+		if o == f {
+			c.order = append(c.order[:i], c.order[i+1:]...)
+			return
+		}
+	}
+}
+
+// sweep removes the oldest files of an earlier process when they are more than may be kept, and its broken fetches.
+func (c *packFiles) sweep(dir string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.swept {
+		return
+	}
+	c.swept = true
+	var total int64
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		if total += info.Size(); total > c.max || filepath.Ext(path) != ".pack" {
+			_ = os.Remove(path)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,104 @@
+package gitstore
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// DefaultBranch is what HEAD stands for.
+const DefaultBranch = "main"
+
+// Options are a store's sizes; the zero value is good for a small machine.
+type Options struct {
+	CacheDir         string // folder for packs fetched from blob storage and for spools; empty: a new temporary folder
+	CacheBytes       int64  // bytes of packs kept there (10 GiB)
+	ObjectCacheBytes int64  // memory for parsed trees and commits, all repositories together (64 MiB)
+	StateBytes       int64  // memory for catalogs of packs (256 MiB)
+	InlineMax        int64  // packs and catalogs up to this size live in their row (1 MiB)
+	InlineCacheBytes int64  // memory for packs that live in their row (64 MiB)
+	FoldAt           int    // number of packs of one size class that makes a fold worth while (16)
+}
+
+func (o Options) orDefault() Options {
+	set := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&o.CacheBytes, 10<<30)
+	set(&o.ObjectCacheBytes, 64<<20)
+	set(&o.StateBytes, 256<<20)
+	set(&o.InlineMax, 1<<20)
+	set(&o.InlineCacheBytes, 64<<20)
+	if o.FoldAt == 0 {
+		o.FoldAt = 16
+	}
+	return o
+}
+
+// Store is all repositories of a hub. It is safe for concurrent use.
+type Store struct {
+	db    *db.DB
+	blobs blob.Store
+	o     Options
+
+	states  *lru[string, *state]
+	objects *lru[objectKey, any] // *git.Tree, *git.Commit, *git.Tag
+	nodes   *lru[objectKey, *node]
+	facts   *lru[factKey, any] // what was computed once from immutable objects
+	inline  *lru[packKey, *git.PackReader]
+	files   *packFiles
+
+	loads   singleflight.Group
+	makeDir func() (string, error)
+}
+
+type objectKey struct {
+	repo string
+	oid  hub.OID
+}
+
+type packKey struct {
+	repo string
+	seq  int64
+}
+
+// New makes a store over a database and a blob store. It touches neither.
+func New(d *db.DB, blobs blob.Store, o Options) *Store {
+	o = o.orDefault()
+	s := &Store{
+		db: d, blobs: blobs, o: o,
+		states:  newLRU[string, *state](o.StateBytes),
+		objects: newLRU[objectKey, any](o.ObjectCacheBytes),
+		nodes:   newLRU[objectKey, *node](o.ObjectCacheBytes / 4),
+		facts:   newLRU[factKey, any](o.ObjectCacheBytes / 4),
+		inline:  newLRU[packKey, *git.PackReader](o.InlineCacheBytes),
+	}
+	s.makeDir = sync.OnceValues(s.cacheDir)
+	s.files = newPackFiles(blobs, s.makeDir, o.CacheBytes)
+	return s
+}
+
+// cacheDir makes the folder when it is first needed: a store that only reads rows needs none.
+func (s *Store) cacheDir() (string, error) {
+	if s.o.CacheDir == "" {
+		return os.MkdirTemp("", "cairn-git-*")
+	}
+	dir := filepath.Join(s.o.CacheDir, "packs") // its own, for old files in it are deleted
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+// forget drops what is cached of a repository.
+func (s *Store) forget(repoID string) { s.states.remove(repoID) }
+
+// now is the time as rows keep it: unix microseconds.
+func now() int64 { return time.Now().UnixMicro() }

@@ -141,10 +141,7 @@ func (s *Service) land(ctx context.Context, tx *db.Tx, r *Repo, c *firstCommit) 
 	if err := s.git.UpdateRefs(ctx, tx, r.RowID, []gitstore.RefUpdate{ref}); err != nil {
 		return err
 	}
-	if err := s.SetHead(ctx, tx, r.RowID, c.id, time.UnixMicro(r.ModifiedAt)); err != nil {
-		return err
-	}
-	return writeFacts(ctx, tx, r.RowID, c.facts)
+	return s.Refresh(ctx, tx, r.RowID, Update{Head: c.id, At: time.UnixMicro(r.ModifiedAt), Facts: c.facts})
 }
 
 // record writes an event about a repository. Its data names the repository, since the row may be gone when it is read.

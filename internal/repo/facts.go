@@ -40,30 +40,27 @@ type Transformers struct {
 	Processor   string `json:"processor,omitempty"`
 }
 
+// Update is a new state of the default branch.
+type Update struct {
+	Head  hub.OID // zero: the branch has no commit
+	At    time.Time
+	Facts *Facts // nil: as before, or to be derived later
+}
+
 // maxDerived bounds the JSON that one repository's facts may take, since lists show it.
 const maxDerived = 512 << 10
 
-// SetHead records where the default branch is now, in the transaction that moves it. A zero head is a branch without
-// commits.
-func (s *Service) SetHead(ctx context.Context, tx *db.Tx, repoID string, head hub.OID, at time.Time) error {
-	text := ""
-	if !head.IsZero() {
-		text = head.String()
+// Refresh records a new head of the default branch and, if they are given, what its files say. In the transaction that
+// moves the branch it keeps the row in step; facts that were derived later come with the head that they are of, which
+// the caller has made sure is still the head.
+func (s *Service) Refresh(ctx context.Context, tx *db.Tx, repoID string, u Update) error {
+	head := ""
+	if !u.Head.IsZero() {
+		head = u.Head.String()
 	}
-	_, err := tx.Exec(ctx, `UPDATE repo SET head = ?, modified_at = ? WHERE id = ?`, text, at.UnixMicro(), repoID)
-	return errs.Wrap("repo.SetHead", err)
-}
-
-// Refresh records what the files at head say. When the branch has moved on meanwhile it does nothing: the refresh that
-// follows the newer commit knows better.
-func (s *Service) Refresh(ctx context.Context, tx *db.Tx, repoID string, head hub.OID, f *Facts) error {
-	var now string
-	err := tx.Get(ctx, &now, `SELECT head FROM repo WHERE id = ?`, repoID)
-	if db.IsNoRows(err) || err == nil && now != head.String() {
-		return nil
-	}
-	if err == nil {
-		err = writeFacts(ctx, tx, repoID, f)
+	_, err := tx.Exec(ctx, `UPDATE repo SET head = ?, modified_at = ? WHERE id = ?`, head, u.At.UnixMicro(), repoID)
+	if err == nil && u.Facts != nil {
+		err = writeFacts(ctx, tx, repoID, u.Facts)
 	}
 	return errs.Wrap("repo.Refresh", err)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/jobs"
 )
 
 // Deps is what the service stands on.
@@ -15,6 +16,7 @@ type Deps struct {
 	DB    *db.DB
 	Git   *gitstore.Store
 	Authz *authz.Authorizer
+	Jobs  *jobs.Queue // nil: nothing is scheduled
 	Log   *slog.Logger
 	Key   []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
 	LFS   LFSDefaults      // zero fields: DefaultLFS
@@ -62,6 +64,9 @@ func New(d Deps) *Service {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if d.Jobs != nil {
+		d.Jobs.Every("repo.roll-downloads", time.Hour, s.RollDownloads)
 	}
 	return s
 }

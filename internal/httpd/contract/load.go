@@ -140,10 +140,34 @@ func (d *document) publishAliases(o *operation) error {
 			return fmt.Errorf("openapi.yaml: %s %s, an alias of %s, is taken", door.Method, door.Path, o.id)
 		}
 		op := *o.op
-		op.OperationID = fmt.Sprintf("%sAlias%d", o.id, i+1)
+		op.OperationID = aliasID(o, i+1)
 		item.SetOperation(door.Method, &op)
 	}
 	return nil
+}
+
+// aliasID names an alias for readers of plain OpenAPI, where every operation has an id of its own: by its method and
+// its type's prefix, or by a number where that does not tell it apart.
+func aliasID(o *operation, n int) string {
+	name := func(door Op) string {
+		id := o.id
+		if door.Method != o.doors[0].Method {
+			id += door.Method[:1] + strings.ToLower(door.Method[1:])
+		}
+		if strings.HasPrefix(door.Path, "/datasets/") {
+			id += "OfDataset"
+		} else if strings.HasPrefix(door.Path, "/spaces/") {
+			id += "OfSpace"
+		}
+		return id
+	}
+	id := name(o.doors[n])
+	for _, before := range o.doors[:n] {
+		if name(before) == id {
+			return fmt.Sprintf("%sAlias%d", id, n)
+		}
+	}
+	return id
 }
 
 // pathParams are the shared parameters that a path's template names.

@@ -1,0 +1,184 @@
+package xetstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+// claim is a SHA-256 that a client states for a file, whose chunks are verified already.
+type claim struct {
+	file     File
+	segments []xet.Segment
+}
+
+var errFalseClaim = errs.New(errs.Invalid, "Refused: the content of a file does not have the SHA-256 that the shard states for it.")
+
+// verifyClaims makes sure that every stated SHA-256 is true: by what was found out before, or by reading the bytes.
+func (s *Store) verifyClaims(ctx context.Context, claims []claim, progress func(done, total int)) error {
+	open, err := s.openClaims(ctx, claims)
+	if err != nil {
+		return err
+	}
+	p := &progressMeter{report: progress}
+	for i := range open {
+		p.total += int(open[i].file.Size)
+	}
+	p.add(0)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cap(s.hashes))
+	for i := range open {
+		g.Go(func() error {
+			if err := take(ctx, s.hashes); err != nil {
+				return err
+			}
+			defer give(s.hashes)
+			sum, err := s.hashFile(ctx, open[i].file, open[i].segments, p)
+			if err == nil && sum != open[i].file.SHA256 {
+				err = errFalseClaim
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// openClaims leaves out those whose file was hashed before, and refuses what contradicts it.
+func (s *Store) openClaims(ctx context.Context, claims []claim) (open []claim, err error) {
+	hashes := make([]xet.Hash, len(claims))
+	for i := range claims {
+		hashes[i] = claims[i].file.Hash
+	}
+	stored, err := s.knownSHA(ctx, unique(hashes))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range claims {
+		sum, ok := stored[c.file.Hash]
+		switch {
+		case !ok:
+			open = append(open, c)
+		case sum != c.file.SHA256:
+			return nil, errFalseClaim
+		}
+	}
+	return open, nil
+}
+
+func (s *Store) knownSHA(ctx context.Context, hashes []xet.Hash) (map[xet.Hash]hub.SHA256, error) {
+	rows, err := selectFiles(ctx, s.db, hashes)
+	if err != nil {
+		return nil, err
+	}
+	known := map[xet.Hash]hub.SHA256{}
+	for h, r := range rows {
+		if r.SHA256 != nil {
+			known[h] = hub.SHA256(r.SHA256)
+		}
+	}
+	return known, nil
+}
+
+// hashFile reads a file that may not have a row yet.
+func (s *Store) hashFile(ctx context.Context, f File, segments []xet.Segment, p *progressMeter) (hub.SHA256, error) {
+	h := newAsyncHash(p.add)
+	err := s.stream(ctx, h, segments, f.Size, 0, f.Size)
+	sum := h.sum()
+	return sum, err
+}
+
+// progressMeter adds up what several goroutines have done.
+type progressMeter struct {
+	report      func(done, total int)
+	mu          sync.Mutex
+	done, total int
+}
+
+func (p *progressMeter) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	if p.report != nil {
+		p.report(p.done, p.total)
+	}
+}
+
+const (
+	hashBlock  = 1 << 20
+	hashBlocks = 3
+)
+
+// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 3 MiB; sum must be
+// called, once.
+type asyncHash struct {
+	full, free chan []byte
+	block      []byte
+	blocks     int
+	done       func(n int) // told after each block, if not nil
+	out        chan hub.SHA256
+}
+
+func newAsyncHash(done func(n int)) *asyncHash {
+	h := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), done: done, out: make(chan hub.SHA256, 1)}
+	go h.run()
+	return h
+}
+
+func (h *asyncHash) run() {
+	sum := sha256.New()
+	for b := range h.full {
+		_, _ = sum.Write(b) // never fails
+		if h.done != nil {
+			h.done(len(b))
+		}
+		h.free <- b[:0]
+	}
+	h.out <- hub.SHA256(sum.Sum(nil))
+}
+
+var _ io.Writer = (*asyncHash)(nil)
+
+func (h *asyncHash) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if h.block == nil {
+			h.block = h.next()
+		}
+		k := min(len(p), cap(h.block)-len(h.block))
+		h.block = append(h.block, p[:k]...)
+		p = p[k:]
+		if len(h.block) == cap(h.block) {
+			h.full <- h.block
+			h.block = nil
+		}
+	}
+	return n, nil
+}
+
+func (h *asyncHash) next() []byte {
+	if h.blocks < hashBlocks {
+		select {
+		case b := <-h.free:
+			return b
+		default:
+			h.blocks++
+			return make([]byte, 0, hashBlock)
+		}
+	}
+	return <-h.free
+}
+
+func (h *asyncHash) sum() hub.SHA256 {
+	if len(h.block) > 0 {
+		h.full <- h.block
+	}
+	close(h.full)
+	return <-h.out
+}

@@ -1,0 +1,164 @@
+package xetstore
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+// xorbUpload is a xorb that an ingest is filling. Compressing and writing is done in a goroutine of its own, so that
+// reading and hashing goes on meanwhile.
+type xorbUpload struct {
+	number  int32
+	count   int // chunks, raw bytes
+	raw     int
+	chunks  []chunkRow // by which others may find the xorb, still without its hash
+	up      blob.Upload
+	in      chan pendingChunk
+	done    chan struct{}
+	index   *xet.Index
+	err     error
+	buffers chan []byte
+}
+
+type pendingChunk struct {
+	b []byte
+	h xet.Hash
+}
+
+// chunksAhead are on their way from the chunker to the xorb: 16 × 128 KiB.
+const chunksAhead = 16
+
+// keep puts a chunk into the xorb that is being written.
+func (in *ingest) keep(chunk []byte, h xet.Hash) (chunkPlace, error) {
+	if in.cur != nil && (in.cur.count == xet.MaxXorbChunks || in.cur.raw+len(chunk) > xet.MaxXorbRaw) {
+		if err := in.finishXorb(); err != nil {
+			return chunkPlace{}, err
+		}
+	}
+	if in.cur == nil {
+		if err := in.startXorb(); err != nil {
+			return chunkPlace{}, err
+		}
+	}
+	c := in.cur
+	at := chunkPlace{c.number, uint32(c.count)}
+	if c.count == 0 || xet.GlobalDedupEligible(h) {
+		c.chunks = append(c.chunks, chunkRow{chunk: h})
+	}
+	c.count++
+	c.raw += len(chunk)
+	return at, c.send(in.ctx, chunk, h)
+}
+
+func (in *ingest) startXorb() error {
+	up, err := in.store.blobs.Create(in.ctx)
+	if err != nil {
+		return err
+	}
+	c := &xorbUpload{
+		number: int32(len(in.xorbs)), up: up, in: make(chan pendingChunk, chunksAhead),
+		done: make(chan struct{}), buffers: make(chan []byte, chunksAhead),
+	}
+	in.xorbs = append(in.xorbs, xet.Hash{})
+	in.cur = c
+	go c.write()
+	return nil
+}
+
+// send hands a copy of the chunk to the writing goroutine.
+func (c *xorbUpload) send(ctx context.Context, chunk []byte, h xet.Hash) error {
+	var b []byte
+	select {
+	case b = <-c.buffers:
+	default:
+		b = make([]byte, 0, xet.MaxChunk)
+	}
+	select {
+	case c.in <- pendingChunk{append(b, chunk...), h}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// write fills the upload. After an error it goes on taking chunks, so that nobody hangs.
+func (c *xorbUpload) write() {
+	defer close(c.done)
+	w := xet.NewXorbWriter(c.up)
+	for p := range c.in {
+		if c.err == nil {
+			_, _ = w.Add(p.b, p.h) // the sender knows what fits
+			c.err = w.Err()
+		}
+		select {
+		case c.buffers <- p.b[:0]:
+		default:
+		}
+	}
+	index, err := w.Finish()
+	if c.err == nil {
+		c.index, c.err = index, err
+	}
+}
+
+// finishXorb stores the xorb that is being written, as a blob that no row names yet.
+func (in *ingest) finishXorb() error {
+	c := in.cur
+	if c == nil {
+		return nil
+	}
+	in.cur = nil
+	defer c.up.Abort()
+	close(c.in)
+	<-c.done
+	if c.err != nil {
+		return c.err
+	}
+	if _, err := c.up.Write(c.index.AppendTrailer(nil)); err != nil {
+		return err
+	}
+	h, s := c.index.Hash, in.store
+	stored := c.up.Size()
+	unlock := s.commits.lock(h)
+	anew, err := s.commitBody(in.ctx, c.up, h)
+	unlock()
+	if err != nil {
+		return err
+	}
+	if anew {
+		in.rows = append(in.rows, newXorbRow(c.index, stored, s.micros()))
+	} else if err := in.adopt(h); err != nil {
+		return err
+	}
+	in.xorbs[c.number] = h
+	for _, row := range c.chunks {
+		in.chunks = append(in.chunks, chunkRow{row.chunk, h})
+	}
+	return nil
+}
+
+// adopt takes the row of a xorb that was stored before: the user has sent its bytes once more.
+func (in *ingest) adopt(h xet.Hash) error {
+	row, err := getXorb(in.ctx, in.store.db, h)
+	if err == nil && row == nil {
+		err = errNoXorb
+	}
+	if err != nil {
+		return err
+	}
+	row.CreatedAt = in.store.micros() // as the time of this use
+	in.rows = append(in.rows, *row)
+	return nil
+}
+
+// abort ends what is left after a failure.
+func (in *ingest) abort() {
+	if c := in.cur; c != nil {
+		in.cur = nil
+		close(c.in)
+		<-c.done
+		_ = c.up.Abort()
+	}
+}

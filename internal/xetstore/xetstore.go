@@ -1,0 +1,110 @@
+package xetstore
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+// Options tune a Store. The zero value serves.
+type Options struct {
+	// Log hears of damaged bytes; nil: slog.Default().
+	Log *slog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// IndexCache and TermCache bound the memory of cached xorb indexes and term lists in bytes; 0: 32 MiB and 16 MiB.
+	IndexCache, TermCache int64
+	// Uploads is how many xorbs are verified at once, each in less than 1 MiB beside the blob store's buffers; 0: 32.
+	Uploads int
+	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
+	Hashes int
+}
+
+const (
+	defaultIndexCache = 32 << 20
+	defaultTermCache  = 16 << 20
+	defaultUploads    = 32
+	defaultHashes     = 2
+	shardsAtOnce      = 4
+)
+
+// Store is the large files of one hub. It is safe for concurrent use.
+type Store struct {
+	db    *db.DB
+	blobs blob.Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	indexes *weightedCache[xet.Hash, *xet.Index]
+	terms   *weightedCache[xet.Hash, *fileTerms]
+	files   *fileCache
+
+	uploads, shards, hashes chan struct{} // slots
+	parsing                 byteBudget
+	commits                 keyedMutex // by xorb: one body per hash
+}
+
+// New makes a store on a migrated database.
+func New(d *db.DB, blobs blob.Store, o Options) *Store {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now}
+	s.indexes = newWeightedCache[xet.Hash](or(o.IndexCache, defaultIndexCache), indexWeight)
+	s.terms = newWeightedCache[xet.Hash](or(o.TermCache, defaultTermCache), termsWeight)
+	s.files = newFileCache(d)
+	s.uploads = make(chan struct{}, or(o.Uploads, defaultUploads))
+	s.shards = make(chan struct{}, shardsAtOnce)
+	s.hashes = make(chan struct{}, or(o.Hashes, defaultHashes))
+	return s
+}
+
+func or[T int | int64](v, def T) T {
+	if v > 0 {
+		return v
+	}
+	return def
+}
+
+func (s *Store) micros() int64 { return s.now().UnixMicro() }
+
+// keyedMutex is a mutex per key that takes no room while nobody holds it.
+type keyedMutex struct {
+	mu   sync.Mutex
+	held map[xet.Hash]*heldKey
+}
+
+type heldKey struct {
+	mu    sync.Mutex
+	users int
+}
+
+func (m *keyedMutex) lock(key xet.Hash) (unlock func()) {
+	m.mu.Lock()
+	if m.held == nil {
+		m.held = map[xet.Hash]*heldKey{}
+	}
+	k := m.held[key]
+	if k == nil {
+		k = &heldKey{}
+		m.held[key] = k
+	}
+	k.users++
+	m.mu.Unlock()
+	k.mu.Lock()
+	return func() {
+		k.mu.Unlock()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if k.users--; k.users == 0 {
+			delete(m.held, key)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package xetstore
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+// PutXorb stores a xorb that a client sends, once all of it is verified, and records that the scope's user had its
+// bytes. Malformed input and content that does not hash to hash are errs.Invalid.
+//
+// inserted is false only if the scope knew the xorb already. When others have stored it, the answer and the work are
+// those of a new one, so that nobody learns by trying what other people have; the second copy is then thrown away.
+func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reader) (inserted bool, err error) {
+	if sc.UserID == "" {
+		return false, errs.New(errs.Unauthenticated, "Uploads need a user")
+	}
+	if err := take(ctx, s.uploads); err != nil {
+		return false, err
+	}
+	defer give(s.uploads)
+	known, err := s.visible(ctx, s.db, sc, []xet.Hash{hash})
+	if err != nil {
+		return false, errs.Wrap("xetstore.PutXorb", err)
+	}
+	if known[hash] && s.intact(ctx, hash) {
+		if _, err := xet.VerifyXorb(r, io.Discard, hash); err != nil {
+			return false, errs.Wrap("xetstore.PutXorb", refused(err))
+		}
+		return false, errs.Wrap("xetstore.PutXorb", s.recordUpload(ctx, sc, hash, nil))
+	}
+	return !known[hash], errs.Wrap("xetstore.PutXorb", s.storeXorb(ctx, sc, hash, r))
+}
+
+// intact reports whether the xorb's blob is there in full, as far as its length tells. If not, an upload repairs it.
+func (s *Store) intact(ctx context.Context, hash xet.Hash) bool {
+	row, err := getXorb(ctx, s.db, hash)
+	if err != nil || row == nil {
+		return false
+	}
+	info, err := s.blobs.Stat(ctx, xorbKey(hash))
+	return err == nil && info.Size == row.StoredSize
+}
+
+func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reader) error {
+	up, err := s.blobs.Create(ctx)
+	if err != nil {
+		return err
+	}
+	defer up.Abort()
+	index, err := xet.VerifyXorb(r, up, hash)
+	if err != nil {
+		return refused(err)
+	}
+	if _, err := up.Write(index.AppendTrailer(nil)); err != nil {
+		return err
+	}
+	unlock := s.commits.lock(hash)
+	defer unlock()
+	stored, err := s.commitBody(ctx, up, hash)
+	if err != nil {
+		return err
+	}
+	if !stored {
+		return s.recordUpload(ctx, sc, hash, nil)
+	}
+	row := newXorbRow(index, up.Size(), s.micros())
+	if err := s.recordUpload(ctx, sc, hash, &row); err != nil {
+		return err
+	}
+	s.indexes.add(hash, index)
+	return nil
+}
+
+// commitBody makes an upload the xorb's body unless there is one: clients hold offsets into the one that is stored, and
+// another may be compressed otherwise. The caller holds the xorb's lock.
+func (s *Store) commitBody(ctx context.Context, up blob.Upload, hash xet.Hash) (stored bool, err error) {
+	if s.intact(ctx, hash) {
+		return false, s.discard(ctx, up)
+	}
+	s.indexes.drop(hash)
+	return true, up.Commit(ctx, xorbKey(hash))
+}
+
+// discard ends the upload of a xorb that is stored already in the time that storing it takes.
+func (s *Store) discard(ctx context.Context, up blob.Upload) error {
+	key := "discard/" + hub.NewID()
+	if err := up.Commit(ctx, key); err != nil {
+		return err
+	}
+	if err := s.blobs.Delete(ctx, key); err != nil {
+		s.log.Warn("a duplicate xorb was not removed", "key", key, "error", err)
+	}
+	return nil
+}
+
+// recordUpload writes the rows of an upload; row is set when the body is new.
+func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *xorbRow) error {
+	now := s.micros()
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		if row != nil {
+			err = insertXorbs(ctx, tx, []xorbRow{*row}, true)
+		} else {
+			var n int64
+			if n, err = touchXorbs(ctx, tx, []xet.Hash{hash}, now); err == nil && n == 0 {
+				err = errs.New(errs.Unavailable, "The xorb was collected a moment ago. Send it again.")
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return insertUploads(ctx, tx, []xet.Hash{hash}, sc.UserID, now)
+	})
+}
+
+// StatXorb returns the length of a xorb's body if the scope knows it.
+func (s *Store) StatXorb(ctx context.Context, sc Scope, hash xet.Hash) (size int64, found bool, err error) {
+	known, err := s.visible(ctx, s.db, sc, []xet.Hash{hash})
+	if err != nil || !known[hash] {
+		return 0, false, errs.Wrap("xetstore.StatXorb", err)
+	}
+	row, err := getXorb(ctx, s.db, hash)
+	if err != nil || row == nil {
+		return 0, false, errs.Wrap("xetstore.StatXorb", err)
+	}
+	return row.BodySize, true, nil
+}
+
+// OpenXorb reads n bytes of a xorb's body from off. The caller has proof that these bytes may be read. A range that
+// reaches past the body, where the index lies, is refused. The reader may be an io.WriterTo that the kernel serves.
+func (s *Store) OpenXorb(ctx context.Context, hash xet.Hash, off, n int64) (io.ReadCloser, error) {
+	x, err := s.index(ctx, hash)
+	if err != nil {
+		return nil, errs.Wrap("xetstore.OpenXorb", err)
+	}
+	if off < 0 || n < 0 || off > x.BodyLen() || n > x.BodyLen()-off {
+		return nil, errs.New(errs.RangeUnsatisfiable, "The xorb has no such range")
+	}
+	r, err := s.blobs.Open(ctx, xorbKey(hash), off, n)
+	if err != nil {
+		return nil, errs.Wrap("xetstore.OpenXorb", s.damaged("xorb "+hash.String(), err))
+	}
+	return r, nil
+}
+
+func take(ctx context.Context, slots chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a turn: %w", ctx.Err())
+	}
+}
+
+func give(slots chan struct{}) { <-slots }

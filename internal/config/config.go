@@ -1,0 +1,94 @@
+package config
+
+import "time"
+
+// Config is every setting. Durations and sizes are validated; folders are as given, so relative to where the process
+// started.
+type Config struct {
+	Data          string // the hub's folder
+	Listen        string
+	URL           string // public URL; empty: taken from each request's host
+	SiteName      string
+	DatabaseURL   string
+	BlobURL       string
+	S3AccessKey   string
+	S3SecretKey   string
+	CacheDir      string
+	CacheSize     int64    // bytes
+	MetricsListen string   // empty: /metrics on the main listener, for administrators
+	Proxies       []string // addresses and networks whose X-Forwarded-* headers count
+	LogLevel      string
+	LogFormat     string
+
+	RateLimit RateLimit
+	LFS       LFS
+	Limits    Limits
+
+	XetTokenTTL     time.Duration
+	SignedURLTTL    time.Duration
+	DownloadWindow  time.Duration
+	ShutdownTimeout time.Duration
+
+	sources map[string]string // setting → default, file, env, flag
+}
+
+// RateLimit is how many requests a client may make per window, by policy.
+type RateLimit struct {
+	Enabled   bool
+	Window    time.Duration
+	API       int64
+	Resolvers int64
+	Pages     int64
+}
+
+// LFS says which files are large unless a repository says otherwise.
+type LFS struct {
+	Threshold    int64 // bytes
+	KeepVersions int64
+	Suffixes     []string
+}
+
+// Limits bound what one request may hold.
+type Limits struct {
+	RegularFile   int64 // bytes of a file that is kept in git itself
+	JSONBody      int64 // bytes of a JSON request
+	NDJSONLine    int64 // bytes of one line of a commit
+	CommitFiles   int64 // operations in one commit
+	CommitRegular int64 // bytes of all regular files of one commit
+	PushSize      int64 // bytes of a pack that git pushes
+	LargeFile     int64 // bytes of one large file
+}
+
+// defaultSuffixes are the files that are large whatever their size.
+var defaultSuffixes = []string{
+	".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".pb", ".h5", ".tflite", ".gguf", ".ggml", ".msgpack",
+	".zip", ".tar", ".gz", ".bz2", ".xz", ".7z", ".rar", ".npy", ".npz", ".arrow", ".parquet",
+	".mp4", ".avi", ".mkv", ".mov", ".wav", ".mp3", ".flac", ".tiff", ".tif",
+}
+
+// Default is the configuration of a hub that nobody configured, before folders are derived from Data.
+func Default() *Config {
+	return &Config{
+		Data:      "./cairn-data",
+		Listen:    "localhost:28080",
+		SiteName:  "Cairn",
+		CacheSize: 20_000_000_000,
+		LogLevel:  "info",
+		LogFormat: "text",
+		RateLimit: RateLimit{Window: 5 * time.Minute, API: 1000, Resolvers: 5000, Pages: 200},
+		LFS:       LFS{Threshold: 5_000_000, KeepVersions: 5, Suffixes: defaultSuffixes},
+		Limits: Limits{
+			RegularFile:   10_000_000,
+			JSONBody:      10_000_000,
+			NDJSONLine:    20_000_000,
+			CommitFiles:   100_000,
+			CommitRegular: 1_000_000_000,
+			PushSize:      5_000_000_000,
+			LargeFile:     500_000_000_000,
+		},
+		XetTokenTTL:     15 * time.Minute,
+		SignedURLTTL:    15 * time.Minute,
+		DownloadWindow:  time.Hour,
+		ShutdownTimeout: 30 * time.Second,
+	}
+}

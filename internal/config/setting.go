@@ -1,0 +1,61 @@
+package config
+
+import "strings"
+
+// Setting describes one setting, for flags and documentation.
+type Setting struct {
+	Name string // the flag and the key in the file
+	Help string
+	Bool bool // the flag needs no value
+
+	value value
+	mask  func(string) string // hides what is secret of the value; nil: nothing is
+	alias string              // another variable of the environment
+}
+
+// Env is the setting's variable.
+func (s Setting) Env() string {
+	return "CAIRN_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+// Settings describes every setting, in the order of documentation.
+func Settings() []Setting { return Default().settings() }
+
+// settings binds the names to the fields of c.
+func (c *Config) settings() []Setting {
+	return []Setting{
+		{Name: "data", Help: "folder of the hub: database, files and cache, unless they are told to live elsewhere", value: text(&c.Data)},
+		{Name: "listen", Help: "address and port to serve on", value: text(&c.Listen)},
+		{Name: "url", Help: "public URL of the hub, as clients reach it; empty: taken from each request's host", value: text(&c.URL)},
+		{Name: "site-name", Help: "name of the hub on its pages", value: text(&c.SiteName)},
+		{Name: "database-url", Help: "sqlite:/path/to/file.db or postgres://user:password@host/database; empty: cairn.db in the data folder", value: text(&c.DatabaseURL), mask: maskURL},
+		{Name: "blob-url", Help: "file:/path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name; empty: blobs in the data folder", value: text(&c.BlobURL), mask: maskURL},
+		{Name: "s3-access-key", Help: "access key of the S3 store", value: text(&c.S3AccessKey), alias: "AWS_ACCESS_KEY_ID"},
+		{Name: "s3-secret-key", Help: "secret key of the S3 store", value: text(&c.S3SecretKey), alias: "AWS_SECRET_ACCESS_KEY", mask: maskAll},
+		{Name: "cache-dir", Help: "folder for what can be fetched or made again, best on a fast disk; empty: cache in the data folder", value: text(&c.CacheDir)},
+		{Name: "cache-size", Help: "how large the cache may grow", value: size(&c.CacheSize)},
+		{Name: "metrics-listen", Help: "address and port that serves /metrics to everybody who reaches it; empty: on the main address, for administrators", value: text(&c.MetricsListen)},
+		{Name: "trusted-proxies", Help: "addresses or networks of proxies in front whose X-Forwarded-* headers count, separated by commas", value: list(&c.Proxies)},
+		{Name: "log-level", Help: "debug, info, warn or error", value: text(&c.LogLevel)},
+		{Name: "log-format", Help: "text or json", value: text(&c.LogFormat)},
+		{Name: "rate-limit", Help: "count requests and answer 429 beyond the quotas below", Bool: true, value: boolean(&c.RateLimit.Enabled)},
+		{Name: "rate-limit-window", Help: "time that the quotas count over", value: duration(&c.RateLimit.Window)},
+		{Name: "rate-limit-api", Help: "API requests of one client per window; 0: no limit", value: number(&c.RateLimit.API)},
+		{Name: "rate-limit-resolvers", Help: "file requests of one client per window; 0: no limit", value: number(&c.RateLimit.Resolvers)},
+		{Name: "rate-limit-pages", Help: "pages of one client per window; 0: no limit", value: number(&c.RateLimit.Pages)},
+		{Name: "lfs-threshold", Help: "size from which on a file is stored as a large one; repositories may set their own", value: size(&c.LFS.Threshold)},
+		{Name: "lfs-keep-versions", Help: "versions of a large file that a repository keeps by default", value: number(&c.LFS.KeepVersions)},
+		{Name: "lfs-suffixes", Help: "endings of files that are stored as large ones whatever their size", value: list(&c.LFS.Suffixes)},
+		{Name: "max-regular-file", Help: "largest file that is kept in git itself", value: size(&c.Limits.RegularFile)},
+		{Name: "max-json-body", Help: "largest JSON request", value: size(&c.Limits.JSONBody)},
+		{Name: "max-ndjson-line", Help: "largest line of a commit request: a regular file in base64", value: size(&c.Limits.NDJSONLine)},
+		{Name: "max-commit-files", Help: "operations in one commit", value: number(&c.Limits.CommitFiles)},
+		{Name: "max-commit-regular", Help: "bytes of all regular files of one commit", value: size(&c.Limits.CommitRegular)},
+		{Name: "max-push", Help: "largest pack that git may push", value: size(&c.Limits.PushSize)},
+		{Name: "max-large-file", Help: "largest file of all", value: size(&c.Limits.LargeFile)},
+		{Name: "xet-token-ttl", Help: "life of the tokens that clients upload and download large files with", value: duration(&c.XetTokenTTL)},
+		{Name: "signed-url-ttl", Help: "life of a signed URL of a piece of a large file", value: duration(&c.SignedURLTTL)},
+		{Name: "download-window", Help: "time within which the downloads of a repository by one client count as one", value: duration(&c.DownloadWindow)},
+		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
+	}
+}

@@ -1,0 +1,154 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate says what is wrong with the settings and what to write instead, all at once.
+func (c *Config) Validate() error {
+	return errors.Join(
+		notEmpty("data", c.Data),
+		checkListen("listen", c.Listen),
+		unlessEmpty(c.MetricsListen, func() error { return checkListen("metrics-listen", c.MetricsListen) }),
+		unlessEmpty(c.URL, func() error { return checkURL(c.URL) }),
+		checkScheme("database-url", c.DatabaseURL, "sqlite:/path/to/file.db or postgres://user:password@host/database", "sqlite:", "postgres://", "postgresql://"),
+		checkScheme("blob-url", c.BlobURL, "file:/path/to/folder or s3://bucket?endpoint=https://host", "file:", "s3://"),
+		c.checkS3(),
+		c.checkProxies(),
+		oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error"),
+		oneOf("log-format", c.LogFormat, "text", "json"),
+		atLeast("cache-size", c.CacheSize, 100_000_000, "100MB"),
+		atLeast("lfs-threshold", c.LFS.Threshold, 1, "1"),
+		atLeast("lfs-keep-versions", c.LFS.KeepVersions, 1, "1"),
+		c.checkLimits(),
+		c.checkTimes(),
+	)
+}
+
+func unlessEmpty(s string, f func() error) error {
+	if s == "" {
+		return nil
+	}
+	return f()
+}
+
+func notEmpty(name, v string) error {
+	if v == "" {
+		return fmt.Errorf("%s: must not be empty", name)
+	}
+	return nil
+}
+
+func checkListen(name, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %q is not an address and port: write it like localhost:28080, or :28080 for all addresses", name, v)
+	}
+	return nil
+}
+
+func checkURL(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("url: %q is not the URL of a site: write it like https://hub.example.org", v)
+	}
+	if u.Path != "" {
+		return fmt.Errorf("url: %q has a path: the hub must be at the root of its host, like %s://%s", v, u.Scheme, u.Host)
+	}
+	return nil
+}
+
+// checkScheme does not repeat the value, which may hold a password.
+func checkScheme(name, v, example string, schemes ...string) error {
+	if !slices.ContainsFunc(schemes, func(s string) bool { return strings.HasPrefix(v, s) && len(v) > len(s) }) {
+		return fmt.Errorf("%s: write it like %s", name, example)
+	}
+	return nil
+}
+
+func (c *Config) checkS3() error {
+	if (c.S3AccessKey == "") != (c.S3SecretKey == "") {
+		return errors.New("s3-access-key, s3-secret-key: give both or none (CAIRN_S3_ACCESS_KEY and CAIRN_S3_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
+	}
+	if strings.HasPrefix(c.BlobURL, "s3://") && c.S3AccessKey == "" {
+		return errors.New("blob-url: an S3 store needs keys: set CAIRN_S3_ACCESS_KEY and CAIRN_S3_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	return nil
+}
+
+func (c *Config) checkProxies() error {
+	for _, p := range c.Proxies {
+		_, err1 := netip.ParsePrefix(p)
+		_, err2 := netip.ParseAddr(p)
+		if err1 != nil && err2 != nil {
+			return fmt.Errorf("trusted-proxies: %q is neither an address like 10.0.0.5 nor a network like 10.0.0.0/8", p)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkLimits() error {
+	l := c.Limits
+	err := errors.Join(
+		atLeast("rate-limit-api", c.RateLimit.API, 0, "0"),
+		atLeast("rate-limit-resolvers", c.RateLimit.Resolvers, 0, "0"),
+		atLeast("rate-limit-pages", c.RateLimit.Pages, 0, "0"),
+		atLeast("max-regular-file", l.RegularFile, 1000, "1KB"),
+		atLeast("max-json-body", l.JSONBody, 100_000, "100KB"),
+		atLeast("max-ndjson-line", l.NDJSONLine, 10_000, "10KB"),
+		atLeast("max-commit-files", l.CommitFiles, 1, "1"),
+		atLeast("max-commit-regular", l.CommitRegular, l.RegularFile, "max-regular-file"),
+		atLeast("max-push", l.PushSize, 1_000_000, "1MB"),
+		atLeast("max-large-file", l.LargeFile, 1_000_000, "1MB"),
+	)
+	if l.RegularFile > 100_000_000 {
+		err = errors.Join(err, errors.New("max-regular-file: at most 100MB: larger files belong into large-file storage"))
+	}
+	if c.LFS.Threshold > l.RegularFile {
+		err = errors.Join(err, fmt.Errorf("lfs-threshold: must not exceed max-regular-file (%s)", formatSize(l.RegularFile)))
+	}
+	if need := l.RegularFile/3*4 + 10_000; l.NDJSONLine < need {
+		err = errors.Join(err, fmt.Errorf("max-ndjson-line: must be at least %d to carry a file of max-regular-file in base64", need))
+	}
+	return err
+}
+
+func (c *Config) checkTimes() error {
+	between := func(name string, d, least, most time.Duration) error {
+		if d < least || d > most {
+			return fmt.Errorf("%s: must be from %s to %s, not %s", name, least, most, d)
+		}
+		return nil
+	}
+	return errors.Join(
+		between("rate-limit-window", c.RateLimit.Window, time.Second, 24*time.Hour),
+		between("xet-token-ttl", c.XetTokenTTL, time.Minute, 24*time.Hour),
+		between("signed-url-ttl", c.SignedURLTTL, time.Minute, 24*time.Hour),
+		between("download-window", c.DownloadWindow, time.Second, 24*time.Hour),
+		between("shutdown-timeout", c.ShutdownTimeout, 0, time.Hour),
+	)
+}
+
+func oneOf(name, v string, allowed ...string) error {
+	if !slices.Contains(allowed, v) {
+		return fmt.Errorf("%s: %q is none of %s", name, v, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+func atLeast(name string, v, least int64, text string) error {
+	if v < least {
+		return fmt.Errorf("%s: must be at least %s", name, text)
+	}
+	return nil
+}

@@ -14,7 +14,7 @@ import (
 // The bounds on a front matter's tree.
 const (
 	maxItems    = 100_000 // lines, commas and brackets in the text: what bounds the parser's nodes
-	maxNodes    = 200_000 // values after alias expansion
+	maxNodes    = 200_000 // values after alias expansion, and less in a short text: see budget
 	maxText     = 4 << 20 // bytes of text after alias expansion
 	maxDepth    = 64
 	maxKeyBytes = 1 << 10
@@ -44,7 +44,7 @@ func decodeYAML(text []byte) (*tree, error) {
 	for root.Kind == yaml.DocumentNode && len(root.Content) > 0 {
 		root = root.Content[0]
 	}
-	w := &walker{}
+	w := &walker{limit: budget(text)}
 	value, err := w.value(root, 0)
 	if err != nil {
 		return nil, err
@@ -135,14 +135,20 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 }
 
 // walker turns nodes into values and counts what it makes, so that a small text cannot become a large tree.
-type walker struct{ nodes, text int }
+type walker struct{ nodes, text, limit int }
+
+// budget allows a text ten values per line and comma: ample when written out, little for aliases of aliases.
+func budget(text []byte) int {
+	items := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte(","))
+	return min(maxNodes, 1000+10*items)
+}
 
 func (w *walker) value(n *yaml.Node, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("The YAML metadata nests deeper than %d levels", maxDepth)
 	}
-	if w.nodes++; w.nodes > maxNodes {
-		return nil, fmt.Errorf("The YAML metadata expands to more than %d values", maxNodes)
+	if w.nodes++; w.nodes > w.limit {
+		return nil, fmt.Errorf("The YAML metadata expands to more than %d values", w.limit)
 	}
 	switch n.Kind {
 	case yaml.AliasNode:

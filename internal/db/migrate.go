@@ -62,11 +62,17 @@ func newestMigration(files fs.FS) (newest int64, err error) {
 	return newest, err
 }
 
+// Each engine has its own catalogue.
+const (
+	sqliteFindVersions   = `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
+	postgresFindVersions = `SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`
+)
+
 // SchemaVersion is the number of the last migration that ran, 0 for an empty database.
 func (d *DB) SchemaVersion(ctx context.Context) (int64, error) {
-	find := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
+	find := sqliteFindVersions
 	if d.dialect == Postgres {
-		find = `SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`
+		find = postgresFindVersions
 	}
 	var n int64
 	if err := d.Get(ctx, &n, find); err != nil || n == 0 {

@@ -53,10 +53,12 @@ func (c dsnConnector) Connect(context.Context) (driver.Conn, error) {
 
 func (c dsnConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
+const sqliteVersion = "SELECT sqlite_version()"
+
 // prepareFile checks the library's version and puts the file into WAL mode.
 func (w *writer) prepareFile(ctx context.Context) error {
 	var version, mode string
-	if err := w.pool.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+	if err := w.pool.QueryRowContext(ctx, sqliteVersion).Scan(&version); err != nil {
 		return err
 	}
 	if !versionAtLeast(version, minSQLite) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func client(o Options) *s3.Client {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 		Retryer: retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = attempts
-			r.MaxBackoff = maxBackoff
+			r.Backoff = retry.BackoffDelayerFunc(backoff)
 			r.RateLimiter = ratelimit.None // the attempts bound it; a shared budget would fail all for the sake of some
 		}),
 	}
@@ -72,6 +73,13 @@ func client(o Options) *s3.Client {
 		options.BaseEndpoint = aws.String(strings.TrimRight(o.Endpoint, "/"))
 	}
 	return s3.New(options)
+}
+
+// backoff waits from 50 ms, twice as long each time, give or take half: a service that refuses now and then costs little,
+// one that restarts is waited for.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	d := min(50*time.Millisecond<<min(attempt, 10), maxBackoff)
+	return d/2 + rand.N(d), nil
 }
 
 func (s *Store) name(key string) *string { return aws.String(s.prefix + key) }

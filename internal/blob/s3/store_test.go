@@ -52,7 +52,7 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := blobtest.Bytes(200_000)
-	for range 20 {
+	for range 12 {
 		if err := blob.PutBytes(ctx, s, "x", body); err != nil {
 			t.Fatal(err)
 		}

@@ -5,20 +5,21 @@ import "time"
 // Config is every setting. Durations and sizes are validated; folders are as given, so relative to where the process
 // started.
 type Config struct {
-	Data          string // the hub's folder
-	Listen        string
-	URL           string // public URL; empty: taken from each request's host
-	SiteName      string
-	DatabaseURL   string
-	BlobURL       string
-	S3AccessKey   string
-	S3SecretKey   string
-	CacheDir      string
-	CacheSize     int64    // bytes
-	MetricsListen string   // empty: /metrics on the main listener, for administrators
-	Proxies       []string // addresses and networks whose X-Forwarded-* headers count
-	LogLevel      string
-	LogFormat     string
+	Data           string // the hub's folder
+	Listen         string
+	URL            string // public URL; empty: taken from each request's host
+	SiteName       string
+	DatabaseURL    string
+	BlobURL        string
+	S3AccessKey    string
+	S3SecretKey    string
+	S3SessionToken string
+	CacheDir       string
+	CacheSize      int64    // bytes
+	MetricsListen  string   // empty: /metrics on the main listener, for administrators
+	Proxies        []string // addresses and networks whose X-Forwarded-* headers count
+	LogLevel       string
+	LogFormat      string
 
 	RateLimit RateLimit
 	LFS       LFS

@@ -57,7 +57,7 @@ func maskURL(v string) string {
 	}
 	q := u.Query()
 	for k := range q {
-		if lower := strings.ToLower(k); strings.Contains(lower, "pass") || strings.Contains(lower, "secret") || strings.Contains(lower, "key") {
+		if lower := strings.ToLower(k); strings.Contains(lower, "pass") || strings.Contains(lower, "secret") || strings.Contains(lower, "key") || strings.Contains(lower, "token") {
 			q.Set(k, "xxxxx")
 		}
 	}

@@ -21,6 +21,9 @@ func (s Setting) Env() string {
 // Settings describes every setting, in the order of documentation.
 func Settings() []Setting { return Default().settings() }
 
+// Default is the value that the setting has when nobody sets it; empty for what is derived from others.
+func (s Setting) Default() string { return s.value.get() }
+
 // settings binds the names to the fields of c.
 func (c *Config) settings() []Setting {
 	return []Setting{
@@ -32,6 +35,7 @@ func (c *Config) settings() []Setting {
 		{Name: "blob-url", Help: "file:/path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name; empty: blobs in the data folder", value: text(&c.BlobURL), mask: maskURL},
 		{Name: "s3-access-key", Help: "access key of the S3 store", value: text(&c.S3AccessKey), alias: "AWS_ACCESS_KEY_ID"},
 		{Name: "s3-secret-key", Help: "secret key of the S3 store", value: text(&c.S3SecretKey), alias: "AWS_SECRET_ACCESS_KEY", mask: maskAll},
+		{Name: "s3-session-token", Help: "token that goes with temporary keys of the S3 store", value: text(&c.S3SessionToken), alias: "AWS_SESSION_TOKEN", mask: maskAll},
 		{Name: "cache-dir", Help: "folder for what can be fetched or made again, best on a fast disk; empty: cache in the data folder", value: text(&c.CacheDir)},
 		{Name: "cache-size", Help: "how large the cache may grow", value: size(&c.CacheSize)},
 		{Name: "metrics-listen", Help: "address and port that serves /metrics to everybody who reaches it; empty: on the main address, for administrators", value: text(&c.MetricsListen)},

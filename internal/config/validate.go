@@ -80,7 +80,7 @@ func (c *Config) checkS3() error {
 	if (c.S3AccessKey == "") != (c.S3SecretKey == "") {
 		return errors.New("s3-access-key, s3-secret-key: give both or none (CAIRN_S3_ACCESS_KEY and CAIRN_S3_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
 	}
-	if strings.HasPrefix(c.BlobURL, "s3://") && c.S3AccessKey == "" {
+	if strings.HasPrefix(c.BlobURL, "s3://") && c.S3AccessKey == "" && !strings.Contains(c.BlobURL, "access_key=") {
 		return errors.New("blob-url: an S3 store needs keys: set CAIRN_S3_ACCESS_KEY and CAIRN_S3_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	}
 	return nil

@@ -107,6 +107,7 @@ type ingest struct {
 
 	cur    *xorbUpload
 	rows   []xorbRow
+	had    []xet.Hash // made once more, though they were stored
 	chunks []chunkRow
 }
 
@@ -222,7 +223,7 @@ func (in *ingest) registration(f File) *registration {
 	for i, t := range in.terms {
 		segments[i] = xet.Segment{Xorb: in.xorbs[t.xorb], UnpackedBytes: t.raw, Start: t.start, End: t.end}
 	}
-	g := &registration{xorbs: in.rows, chunks: slices.Clone(in.chunks), userID: in.scope.UserID}
+	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), userID: in.scope.UserID}
 	g.files = []fileRow{{Hash: f.Hash[:], Size: f.Size, SHA256: f.SHA256[:], Terms: xet.EncodeTerms(segments)}}
 	if len(segments) > 0 {
 		g.lead(in.first, segments)

@@ -127,29 +127,18 @@ func (in *ingest) finishXorb() error {
 	if err != nil {
 		return err
 	}
-	if anew {
-		in.rows = append(in.rows, newXorbRow(c.index, stored, s.micros()))
-	} else if err := in.adopt(h); err != nil {
-		return err
+	if _, again := in.number[h]; !again {
+		in.number[h] = c.number
+		if anew {
+			in.rows = append(in.rows, newXorbRow(c.index, stored, s.micros()))
+		} else {
+			in.had = append(in.had, h)
+		}
 	}
 	in.xorbs[c.number] = h
 	for _, row := range c.chunks {
 		in.chunks = append(in.chunks, chunkRow{row.chunk, h})
 	}
-	return nil
-}
-
-// adopt takes the row of a xorb that was stored before: the user has sent its bytes once more.
-func (in *ingest) adopt(h xet.Hash) error {
-	row, err := getXorb(in.ctx, in.store.db, h)
-	if err == nil && row == nil {
-		err = errNoXorb
-	}
-	if err != nil {
-		return err
-	}
-	row.CreatedAt = in.store.micros() // as the time of this use
-	in.rows = append(in.rows, *row)
 	return nil
 }
 

@@ -27,17 +27,26 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 }
 
 func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, now int64) error {
-	if len(g.xorbs) == 0 {
-		return nil
-	}
 	if err := insertXorbs(ctx, tx, g.xorbs, false); err != nil {
 		return err
 	}
-	made := make([]xet.Hash, len(g.xorbs))
-	for i := range g.xorbs {
-		made[i] = xet.Hash(g.xorbs[i].Hash)
+	n, err := touchXorbs(ctx, tx, g.had, now)
+	if err != nil {
+		return err
 	}
-	return insertUploads(ctx, tx, made, g.userID, now)
+	if n != int64(len(g.had)) {
+		return collected()
+	}
+	sent := slices.Clone(g.had)
+	for i := range g.xorbs {
+		sent = append(sent, xet.Hash(g.xorbs[i].Hash))
+	}
+	return insertUploads(ctx, tx, sent, g.userID, now)
+}
+
+// collected is the rare answer when the collector was faster than an upload that refers to what it removed.
+func collected() error {
+	return errs.New(errs.Unavailable, "A part of the content was removed as unused a moment ago. Send it again.")
 }
 
 // registerFiles inserts the files that are new and returns the files that a repository needs to have all of them.
@@ -110,7 +119,7 @@ func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []xet.
 		return err
 	}
 	if n != int64(len(xorbs)) {
-		return errs.New(errs.Unavailable, "A part of the file was collected a moment ago. Upload it again.")
+		return collected()
 	}
 	if err := insertRepoFiles(ctx, tx, repoID, files, now); err != nil {
 		return err

@@ -123,9 +123,10 @@ func (s *Store) checkKnown(ctx context.Context, sc Scope, shard *xet.Shard) erro
 // registration is what a verified upload writes.
 type registration struct {
 	files  []fileRow
-	xorbs  []xorbRow // new ones, of the server's own making
 	chunks []chunkRow
-	userID string // who made xorbs
+	xorbs  []xorbRow  // new ones, of the server's own making
+	had    []xet.Hash // xorbs that the user sent once more
+	userID string     // who sent them
 }
 
 // eligible notes the chunks of a xorb by which others may find it: those that clients ask for, and the first, by which

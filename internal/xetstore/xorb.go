@@ -110,7 +110,7 @@ func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *
 		} else {
 			var n int64
 			if n, err = touchXorbs(ctx, tx, []xet.Hash{hash}, now); err == nil && n == 0 {
-				err = errs.New(errs.Unavailable, "The xorb was collected a moment ago. Send it again.")
+				err = collected()
 			}
 		}
 		if err != nil {

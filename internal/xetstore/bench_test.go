@@ -1,0 +1,89 @@
+package xetstore_test
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/blob/blobtest"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/db/dbtest"
+	"github.com/cairnhub/cairn/internal/xetstore"
+	. "github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
+)
+
+func sqliteFS(t testing.TB) *Env { return New(t, dbtest.New(t, db.SQLite), blobtest.FS(t)) }
+
+const benchSize = 256 << 20
+
+func kinds(b *testing.B, f func(b *testing.B, data []byte)) {
+	b.Run("random", func(b *testing.B) { f(b, Random(1, benchSize)) })
+	b.Run("floats", func(b *testing.B) { f(b, Floats(1, benchSize)) })
+}
+
+func BenchmarkPutXorb(b *testing.B) {
+	kinds(b, func(b *testing.B, data []byte) {
+		u := (&Client{}).Pack(b, data)
+		b.SetBytes(benchSize)
+		for range b.N {
+			b.StopTimer()
+			e := sqliteFS(b)
+			seeded(b, e)
+			b.StartTimer()
+			putXorbs(b, e, alice, u)
+		}
+	})
+}
+
+func BenchmarkPutShard(b *testing.B) {
+	kinds(b, func(b *testing.B, data []byte) {
+		u := (&Client{}).Pack(b, data)
+		e := sqliteFS(b)
+		seeded(b, e)
+		putXorbs(b, e, alice, u)
+		b.SetBytes(benchSize)
+		for range b.N {
+			b.StopTimer()
+			if _, err := e.DB.Exec(ctx, "DELETE FROM xet_file"); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if err := e.PutShard(ctx, alice, bytes.NewReader(u.Bytes()), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkWriteTo(b *testing.B) {
+	kinds(b, func(b *testing.B, data []byte) {
+		e := sqliteFS(b)
+		seeded(b, e)
+		put(b, e, alice, (&Client{}).Pack(b, data))
+		f, _, err := e.FindFile(ctx, "secret", shaOf(data))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(benchSize)
+		for b.Loop() {
+			if err := e.WriteTo(ctx, io.Discard, f, 0, f.Size); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkIngest(b *testing.B) {
+	kinds(b, func(b *testing.B, data []byte) {
+		b.SetBytes(benchSize)
+		for range b.N {
+			b.StopTimer()
+			e := sqliteFS(b)
+			seeded(b, e)
+			b.StartTimer()
+			if _, err := e.Ingest(ctx, alice, bytes.NewReader(data), xetstore.Expect{Size: -1}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package xetstoretest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/blob/blobtest"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/db/dbtest"
+	"github.com/cairnhub/cairn/internal/xetstore"
+)
+
+// Env is a store and what it stands on.
+type Env struct {
+	*xetstore.Store
+	DB    *db.DB
+	Blobs blob.Store
+}
+
+// Each runs a test on SQLite with a folder and on PostgreSQL with S3.
+func Each(t *testing.T, test func(t *testing.T, e *Env)) {
+	t.Helper()
+	t.Run("sqlite-fs", func(t *testing.T) { test(t, New(t, dbtest.New(t, db.SQLite), blobtest.FS(t))) })
+	t.Run("postgres-s3", func(t *testing.T) { test(t, New(t, dbtest.New(t, db.Postgres), blobtest.NewS3(t))) })
+}
+
+// New makes a store that logs nothing.
+func New(t testing.TB, d *db.DB, blobs blob.Store) *Env {
+	t.Helper()
+	return &Env{xetstore.New(d, blobs, xetstore.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), d, blobs}
+}
+
+// Repo inserts a repository's row.
+func (e *Env) Repo(t testing.TB, id, owner, visibility string) {
+	t.Helper()
+	_, err := e.DB.Exec(context.Background(), `INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, created_at, modified_at)
+		VALUES (?, 'model', ?, ?, ?, ?, ?, ?, 0, 0)`, id, owner, owner, id, owner+"/"+id, owner, visibility)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Count is the number of rows of a table.
+func (e *Env) Count(t testing.TB, table string) (n int) {
+	t.Helper()
+	if err := e.DB.Get(context.Background(), &n, "SELECT COUNT(*) FROM "+table); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -98,7 +98,7 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 	if err != nil {
 		return err
 	}
-	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: old, New: target}, "repo.branch.create")
+	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: old, New: target}, "repo.branch.create", true)
 	if errs.Is(err, errs.Conflict) {
 		return errs.New(errs.Conflict, "Reference %s already exists", ref)
 	}
@@ -118,7 +118,7 @@ func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo
 	}
 	w := s.git.NewPack(ctx, r.RowID)
 	defer w.Abort()
-	tree, err := w.AddBytes(ctx, git.TreeObject, nil)
+	tree, err := w.AddBytes(git.KindTree, nil)
 	if err != nil {
 		return hub.OID{}, err
 	}
@@ -156,8 +156,8 @@ func (s *Service) CreateTag(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 	if msg != "" {
 		w := s.git.NewPack(ctx, r.RowID)
 		defer w.Abort()
-		t := git.Tag{Object: snap.Commit, Type: git.CommitObject, Name: name, Tagger: Author(actor, s.now()), Message: msg + "\n"}
-		if target, err = w.AddBytes(ctx, git.TagObject, t.Encode()); err != nil {
+		t := git.Tag{Object: snap.Commit, Kind: git.KindCommit, Name: name, Tagger: Author(actor, s.now()), Message: msg + "\n"}
+		if target, err = w.AddBytes(git.KindTag, t.Encode()); err != nil {
 			return err
 		}
 		p, err := w.Finish(ctx)
@@ -166,7 +166,7 @@ func (s *Service) CreateTag(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 		}
 		packs = append(packs, p)
 	}
-	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: "refs/tags/" + name, New: target}, "repo.tag.create")
+	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: "refs/tags/" + name, New: target}, "repo.tag.create", false)
 	if errs.Is(err, errs.Conflict) {
 		return errs.New(errs.Conflict, "Reference refs/tags/%s already exists", name)
 	}
@@ -186,13 +186,16 @@ func (s *Service) deleteRef(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 	if !ok {
 		return errs.RevisionNotFound(shown)
 	}
-	return s.publish(ctx, actor, r, nil, gitstore.RefUpdate{Name: ref, Old: old}, kind)
+	return s.publish(ctx, actor, r, nil, gitstore.RefUpdate{Name: ref, Old: old}, kind, false)
 }
 
 // moveHead keeps the repository's row in step with its default branch.
-func (s *Service) moveHead(ctx context.Context, tx *db.Tx, r *repo.Repo, head hub.OID) error {
-	if err := s.repos.SetHead(ctx, tx, r.RowID, head, s.now()); err != nil {
+func (s *Service) moveHead(ctx context.Context, tx *db.Tx, r *repo.Repo, head hub.OID, derive bool) error {
+	if err := s.repos.Refresh(ctx, tx, r.RowID, repo.Update{Head: head, At: s.now()}); err != nil {
 		return err
+	}
+	if !derive {
+		return nil
 	}
 	return s.enqueueRefresh(ctx, tx, r.RowID)
 }

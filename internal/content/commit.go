@@ -44,7 +44,7 @@ func (s *Service) Commit(ctx context.Context, actor hub.Actor, r *repo.Repo, n N
 	}
 	w := s.git.NewPack(ctx, r.RowID)
 	defer w.Abort()
-	c := &changes{byPath: map[string]int{}, deletes: map[int]deletion{}}
+	c := &changes{typ: r.Type, byPath: map[string]int{}, deletes: map[int]deletion{}}
 	for op, err := range ops {
 		if err != nil {
 			return hub.OID{}, err
@@ -120,7 +120,7 @@ func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref s
 			return hub.OID{}, err
 		}
 		packs = append(packs, pack)
-		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit")
+		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit", c.derived)
 		if err == nil {
 			return oid, nil
 		}
@@ -173,7 +173,7 @@ func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n 
 func (s *Service) writeCommit(ctx context.Context, actor hub.Actor, w *gitstore.PackWriter, tree hub.OID, parents []hub.OID, msg string) (hub.OID, error) {
 	who := Author(actor, s.now())
 	c := git.Commit{Tree: tree, Parents: parents, Author: who, Committer: who, Message: msg}
-	return w.AddBytes(ctx, git.CommitObject, c.Encode())
+	return w.AddBytes(git.KindCommit, c.Encode())
 }
 
 // Author is how an actor stands in commits. The address is one that no mail reaches: addresses are private.
@@ -191,7 +191,7 @@ func message(summary, description string) string {
 
 // publish is the one transaction that makes a change of refs visible: packs, refs by compare-and-swap, the repository's
 // head, the event, the job that derives facts.
-func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string) error {
+func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string, derive bool) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		for _, p := range packs {
 			if err := s.git.AddPack(ctx, tx, r.RowID, p); err != nil {
@@ -202,7 +202,7 @@ func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, pa
 			return err
 		}
 		if up.Name == "refs/heads/"+r.DefaultBranch {
-			if err := s.moveHead(ctx, tx, r, up.New); err != nil {
+			if err := s.moveHead(ctx, tx, r, up.New, derive); err != nil {
 				return err
 			}
 		}

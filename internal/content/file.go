@@ -38,7 +38,7 @@ func (s *Service) File(ctx context.Context, snap *Snapshot, p string) (*File, er
 	if err != nil {
 		return nil, err
 	}
-	if e.IsDir() || e.Mode == git.ModeSubmodule {
+	if e.Mode.IsDir() || e.Mode == git.ModeSubmodule {
 		return nil, errs.EntryNotFound(p)
 	}
 	info, err := snap.Git.BlobInfo(ctx, e.OID)
@@ -49,7 +49,7 @@ func (s *Service) File(ctx context.Context, snap *Snapshot, p string) (*File, er
 	if info.Pointer == nil {
 		return f, nil
 	}
-	large, ok, err := s.xet.FindFile(ctx, s.db, snap.Repo.RowID, info.Pointer.SHA256)
+	large, ok, err := s.xet.FindFile(ctx, snap.Repo.RowID, info.Pointer.SHA256)
 	if err != nil || !ok {
 		return f, err // a pointer whose bytes never came is itself a small file
 	}

@@ -2,7 +2,6 @@ package content
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -15,7 +14,6 @@ import (
 type LogOptions struct {
 	Page  int // from 0
 	Limit int
-	Count bool // also count the whole history
 }
 
 // maxSkip bounds how deep into a history one call may reach.
@@ -61,17 +59,20 @@ func (s *Service) Compare(ctx context.Context, r *repo.Repo, spec string) ([]Cha
 	}
 	from := a.Commit
 	if three {
-		mb, err := b.Git.MergeBase(ctx, a.Commit, b.Commit)
+		mb, ok, err := b.Git.MergeBase(ctx, a.Commit, b.Commit)
 		if err != nil {
 			return nil, err
 		}
+		if !ok {
+			return nil, errs.New(errs.Invalid, "%s and %s have no common history.", base, head)
+		}
 		from = mb
 	}
-	list, err := b.Git.Diff(ctx, from, b.Commit)
+	list, more, err := b.Git.Diff(ctx, from, b.Commit, gitstore.DiffOptions{Limit: maxCompare})
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > maxCompare {
+	if more {
 		return nil, errs.New(errs.Unprocessable, "The two revisions differ in more than %d files; compare closer ones.", maxCompare)
 	}
 	out := make([]Change, len(list))
@@ -93,7 +94,7 @@ func splitCompare(spec string) (base, head string, three bool, err error) {
 }
 
 func changeOf(c gitstore.Change) Change {
-	out := Change{Status: "M", Path: c.Path, Old: c.OldOID, New: c.NewOID, OldMode: fmt.Sprintf("%06o", c.OldMode), NewMode: fmt.Sprintf("%06o", c.NewMode)}
+	out := Change{Status: "M", Path: c.Path, Old: c.OldOID, New: c.NewOID, OldMode: c.OldMode.String(), NewMode: c.NewMode.String()}
 	switch {
 	case c.OldOID.IsZero():
 		out.Status = "A"

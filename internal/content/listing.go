@@ -119,7 +119,7 @@ func (s *Service) entries(ctx context.Context, snap *Snapshot, found []gitstore.
 func entryOf(f gitstore.Entry) Entry {
 	e := Entry{Type: "file", OID: f.OID.String(), Size: f.Size, Path: f.Path}
 	switch {
-	case f.IsDir():
+	case f.IsDir:
 		e.Type, e.Size = "directory", 0
 	case f.Pointer != nil:
 		e.LFS = &LFS{OID: f.Pointer.SHA256.String(), Size: f.Pointer.Size, PointerSize: f.Size}
@@ -148,7 +148,7 @@ func (s *Service) addLastCommits(ctx context.Context, snap *Snapshot, out []Entr
 		}
 		for k, i := range list {
 			if c := last[names[k]]; c != nil {
-				out[i].LastCommit = &LastCommit{ID: c.OID.String(), Title: c.Title(), Date: Date(c.When())}
+				out[i].LastCommit = &LastCommit{ID: c.OID.String(), Title: c.Commit.Subject(), Date: Date(c.Commit.Committer.When)}
 			}
 		}
 	}
@@ -177,8 +177,8 @@ func (s *Service) PathsInfo(ctx context.Context, snap *Snapshot, paths []string,
 		if err != nil {
 			return nil, err
 		}
-		g := gitstore.Entry{Path: p, Mode: e.Mode, OID: e.OID}
-		if !e.IsDir() && e.Mode != git.ModeSubmodule {
+		g := gitstore.Entry{Path: p, Mode: e.Mode, OID: e.OID, IsDir: e.Mode.IsDir()}
+		if !e.Mode.IsDir() && e.Mode != git.ModeSubmodule {
 			info, err := snap.Git.BlobInfo(ctx, e.OID)
 			if err != nil {
 				return nil, err

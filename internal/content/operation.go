@@ -7,6 +7,7 @@ import (
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // OpKind is what an operation of a commit does.
@@ -41,8 +42,8 @@ type changes struct {
 	moves   []move
 	regular int64 // bytes of regular files
 	ops     int
+	typ     hub.RepoType
 	readme  []byte // the new README.md, nil: not in this commit
-	card    bool   // the README changes
 	derived bool   // a file that facts are derived from changes
 }
 
@@ -102,7 +103,7 @@ func (s *Service) addRegular(ctx context.Context, w *gitstore.PackWriter, c *cha
 	if c.regular += size; c.regular > s.limits.CommitRegular {
 		return errs.New(errs.TooLarge, "The regular files of one commit may hold at most %d bytes together; split it or upload them as large files.", s.limits.CommitRegular)
 	}
-	oid, err := w.AddBytes(ctx, git.BlobObject, op.Content)
+	oid, err := w.AddBytes(git.KindBlob, op.Content)
 	if err != nil {
 		return err
 	}
@@ -148,8 +149,7 @@ func (c *changes) set(e gitstore.Edit) {
 
 // note remembers whether facts of the repository may change with this path.
 func (c *changes) note(p string) {
-	c.card = c.card || p == readmePath
-	c.derived = true
+	c.derived = c.derived || repo.Affects(c.typ, p)
 }
 
 // prove checks that the repository has a right to every large file, with the stated size, and writes the pointers.
@@ -173,7 +173,7 @@ func (s *Service) prove(ctx context.Context, w *gitstore.PackWriter, repoID stri
 		if l.size >= 0 && l.size != f.Size {
 			return errs.New(errs.Invalid, "The large file %s of %q has %d bytes, not %d.", l.sha, l.path, f.Size, l.size)
 		}
-		oid, err := w.AddBytes(ctx, git.BlobObject, git.Pointer{SHA256: l.sha, Size: f.Size}.Encode())
+		oid, err := w.AddBytes(git.KindBlob, git.Pointer{SHA256: l.sha, Size: f.Size}.Encode())
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (s *Snapshot) mustExist(ctx context.Context, d deletion, edits []gitstore.E
 		return nil
 	}
 	e, err := s.entry(ctx, d.path)
-	if isNotFound(err) || err == nil && d.folder && !e.IsDir() {
+	if isNotFound(err) || err == nil && d.folder && !e.Mode.IsDir() {
 		return errs.Coded(errs.NotFound, errs.CodeEntryNotFound, "A file with this name doesn't exist: %s", d.path)
 	}
 	return err

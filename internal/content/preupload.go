@@ -77,7 +77,7 @@ func (s *Snapshot) currentOID(ctx context.Context, p string) (string, error) {
 		return "", nil
 	}
 	e, err := s.Git.Entry(ctx, s.Tree, p)
-	if isNotFound(err) || err == nil && e.IsDir() {
+	if isNotFound(err) || err == nil && e.Mode.IsDir() {
 		return "", nil
 	}
 	if err != nil {

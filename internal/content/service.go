@@ -142,7 +142,7 @@ func (s *Snapshot) readSmall(ctx context.Context, path string, limit int64) ([]b
 	if err != nil {
 		return nil, false, err
 	}
-	if e.IsDir() {
+	if e.Mode.IsDir() {
 		return nil, false, nil
 	}
 	rc, info, err := s.Git.Blob(ctx, e.OID)

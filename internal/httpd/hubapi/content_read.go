@@ -166,8 +166,8 @@ func (a *API) commits(w http.ResponseWriter, r *http.Request) error {
 }
 
 func commitOf(c gitstore.CommitInfo, format bool) commitItem {
-	title, body := c.Title(), c.Body()
-	item := commitItem{ID: c.OID.String(), Title: title, Message: body, Date: content.Date(c.When()), Authors: []commitAuthor{{User: c.AuthorName()}}}
+	title, body := c.Commit.Subject(), c.Commit.Body()
+	item := commitItem{ID: c.OID.String(), Title: title, Message: body, Date: content.Date(c.Commit.Committer.When), Authors: []commitAuthor{{User: c.Commit.Author.Name}}}
 	if format {
 		item.Formatted = &formatted{Title: htmlText(title), Message: htmlText(body)}
 	}

@@ -1,0 +1,59 @@
+# Every target works from a clean clone on a machine with Go and git. CONTRIBUTING.md says what each is for.
+
+GO       ?= go
+BIN      := bin/cairn
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X github.com/cairnhub/cairn/internal/app.Version=$(VERSION)
+TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn-test
+LINT     := $(TOOLS)/bin/golangci-lint
+export CGO_ENABLED = 0
+
+.PHONY: run build test test-go test-clients check lint contract format torture fuzz clean
+
+## run: build the hub and serve ./cairn-data on http://localhost:28080
+run: build
+	$(BIN) serve
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cairn
+
+## test: everything: unit, storage and API tests on both kinds of storage, then real clients
+test:
+	test/setup.sh
+	$(MAKE) test-go test-clients
+
+test-go:
+	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/script/... ./test/crash/...
+
+## test-clients: huggingface_hub, transformers, datasets and @huggingface/hub against a real hub, on both kinds of storage
+test-clients: build
+	test/setup.sh clients
+	$(GO) test -timeout 30m -count=1 ./test/compat/...
+
+## check: what must be clean before a commit: format, vet, linters, layers, package comments, contract
+check: format lint contract
+	$(GO) vet ./...
+	$(GO) test -count=1 ./test/policy/...
+
+format:
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; fi
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+$(LINT):
+	test/setup.sh lint
+
+contract:
+	$(GO) run ./internal/httpd/contract/generate -check
+
+## torture: what is too long for every run: 5 GB files, crash rounds, soak; docs/torture.md has the last results
+torture: build
+	$(GO) test -tags torture -timeout 3h -count=1 -v ./test/torture/...
+
+## fuzz: every fuzz test for half a minute
+fuzz:
+	test/fuzz.sh 30s
+
+clean:
+	rm -rf bin

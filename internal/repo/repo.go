@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -16,7 +15,6 @@ type Repo struct {
 	RowID         string         `db:"id"`
 	Type          hub.RepoType   `db:"type"`
 	OwnerID       string         `db:"owner_id"`
-	OwnerKind     account.Kind   `db:"owner_kind"`
 	Namespace     string         `db:"namespace"`
 	Name          string         `db:"name"`
 	CreatedBy     string         `db:"created_by"`

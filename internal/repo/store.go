@@ -7,14 +7,13 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// The columns of Repo: the row, the kind of its owner, and the state of its packs, in one read.
+// The columns of Repo: the row and the state of its packs, in one read.
 const (
-	fragColumns = `r.id, r.type, r.owner_id, COALESCE(n.kind, 'user') AS owner_kind, r.namespace, r.name, r.created_by, r.visibility,
+	fragColumns = `r.id, r.type, r.owner_id, r.namespace, r.name, r.created_by, r.visibility,
 		r.gated, r.disabled, r.discussions_disabled, r.default_branch, r.created_at, r.modified_at, r.head, r.downloads,
 		r.downloads_all, r.likes, r.trending, r.pipeline_tag, r.library_name, r.sdk, r.used_storage, r.lfs_threshold,
 		r.lfs_keep_versions, r.lfs_suffix_rules, COALESCE(g.pack_seq, 0) AS pack_seq, COALESCE(g.fold_epoch, 0) AS fold_epoch`
-	fragJoins = ` LEFT JOIN namespace n ON n.owner_id = r.owner_id AND n.held_until IS NULL
-		LEFT JOIN git_repo g ON g.repo_id = r.id`
+	fragJoins = ` LEFT JOIN git_repo g ON g.repo_id = r.id`
 )
 
 // oneRepo turns "no row" into nil.

@@ -31,8 +31,6 @@ const (
 	fragCreatedUp  = ` AND r.created_at >= ? AND (r.created_at > ? OR r.id < ?)`
 	fragLoadsDn    = ` AND r.downloads <= ? AND (r.downloads < ? OR r.id > ?)`
 	fragLoadsUp    = ` AND r.downloads >= ? AND (r.downloads > ? OR r.id < ?)`
-	fragAllDn      = ` AND r.downloads_all <= ? AND (r.downloads_all < ? OR r.id > ?)`
-	fragAllUp      = ` AND r.downloads_all >= ? AND (r.downloads_all > ? OR r.id < ?)`
 	fragLikesDn    = ` AND r.likes <= ? AND (r.likes < ? OR r.id > ?)`
 	fragLikesUp    = ` AND r.likes >= ? AND (r.likes > ? OR r.id < ?)`
 	fragTrendDn    = ` AND r.trending <= ? AND (r.trending < ? OR r.id > ?)`
@@ -46,8 +44,6 @@ const (
 	fragByCreatedUp  = ` ORDER BY r.created_at, r.id DESC`
 	fragByLoadsDn    = ` ORDER BY r.downloads DESC, r.id`
 	fragByLoadsUp    = ` ORDER BY r.downloads, r.id DESC`
-	fragByAllDn      = ` ORDER BY r.downloads_all DESC, r.id`
-	fragByAllUp      = ` ORDER BY r.downloads_all, r.id DESC`
 	fragByLikesDn    = ` ORDER BY r.likes DESC, r.id`
 	fragByLikesUp    = ` ORDER BY r.likes, r.id DESC`
 	fragByTrendDn    = ` ORDER BY r.trending DESC, r.id`
@@ -64,15 +60,15 @@ type order struct {
 	parse                            func(json.RawMessage) (any, error)
 }
 
-// sorts are all that a caller may sort by. Nothing hidden is among them: an order tells what it orders by.
+// sorts are all that a caller may sort by: what an index serves, and nothing hidden, since an order tells what it
+// orders by.
 var sorts = map[string]order{
-	"lastModified":     {fragModifiedDn, fragByModifiedDn, fragModifiedUp, fragByModifiedUp, func(r *Repo) any { return r.ModifiedAt }, parseAs[int64]},
-	"createdAt":        {fragCreatedDn, fragByCreatedDn, fragCreatedUp, fragByCreatedUp, func(r *Repo) any { return r.CreatedAt }, parseAs[int64]},
-	"downloads":        {fragLoadsDn, fragByLoadsDn, fragLoadsUp, fragByLoadsUp, func(r *Repo) any { return r.Downloads }, parseAs[int64]},
-	"downloadsAllTime": {fragAllDn, fragByAllDn, fragAllUp, fragByAllUp, func(r *Repo) any { return r.DownloadsAll }, parseAs[int64]},
-	"likes":            {fragLikesDn, fragByLikesDn, fragLikesUp, fragByLikesUp, func(r *Repo) any { return r.Likes }, parseAs[int64]},
-	"trendingScore":    {fragTrendDn, fragByTrendDn, fragTrendUp, fragByTrendUp, func(r *Repo) any { return r.Trending }, parseAs[float64]},
-	"id":               {fragNameDn, fragByNameDn, fragNameUp, fragByNameUp, func(r *Repo) any { return r.ID().Key() }, parseAs[string]},
+	"lastModified":  {fragModifiedDn, fragByModifiedDn, fragModifiedUp, fragByModifiedUp, func(r *Repo) any { return r.ModifiedAt }, parseAs[int64]},
+	"createdAt":     {fragCreatedDn, fragByCreatedDn, fragCreatedUp, fragByCreatedUp, func(r *Repo) any { return r.CreatedAt }, parseAs[int64]},
+	"downloads":     {fragLoadsDn, fragByLoadsDn, fragLoadsUp, fragByLoadsUp, func(r *Repo) any { return r.Downloads }, parseAs[int64]},
+	"likes":         {fragLikesDn, fragByLikesDn, fragLikesUp, fragByLikesUp, func(r *Repo) any { return r.Likes }, parseAs[int64]},
+	"trendingScore": {fragTrendDn, fragByTrendDn, fragTrendUp, fragByTrendUp, func(r *Repo) any { return r.Trending }, parseAs[float64]},
+	"id":            {fragNameDn, fragByNameDn, fragNameUp, fragByNameUp, func(r *Repo) any { return r.ID().Key() }, parseAs[string]},
 }
 
 func sortNames() []string { return slices.Sorted(maps.Keys(sorts)) }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cairnhub/cairn/internal/app"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/org"
+)
+
+func orgCommand() *cobra.Command {
+	return group("org", "Manage organizations", orgCreate(), orgList(), orgAddMember())
+}
+
+func orgCreate() *cobra.Command {
+	var n org.NewOrg
+	var admin string
+	c := &cobra.Command{
+		Use:   "create NAME --admin USER",
+		Short: "Make an organization with its first admin",
+		Args:  exactArgs("NAME"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			u, err := a.Accounts().Get(c.Context(), admin)
+			if err != nil {
+				return err
+			}
+			n.Name, n.AdminID = args[0], u.ID
+			o, err := a.Orgs().Create(c.Context(), n)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "Organization %s created.\n", o.Name)
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&admin, "admin", "", "user who becomes its first admin")
+	c.Flags().StringVar(&n.Fullname, "fullname", "", "full name")
+	c.Flags().BoolVar(&n.SkipNameCheck, "skip-name-check", false, "allow a name that only another hub would allow")
+	_ = c.MarkFlagRequired("admin") // fails for unknown flags only
+	return c
+}
+
+func orgList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the organizations",
+		Args:  exactArgs(),
+		RunE: withApp(func(c *cobra.Command, a *app.App, _ []string) error {
+			t := table(c.OutOrStdout(), "NAME", "FULLNAME", "CREATED")
+			for p := (hub.Page{}); ; {
+				orgs, next, err := a.Orgs().List(c.Context(), p)
+				if err != nil {
+					return err
+				}
+				for _, o := range orgs {
+					row(t, o.Name, o.Fullname, date(o.CreatedAt))
+				}
+				if p.Cursor = next; next == "" {
+					return t.Flush()
+				}
+			}
+		}),
+	}
+}
+
+func orgAddMember() *cobra.Command {
+	var role string
+	c := &cobra.Command{
+		Use:   "add-member ORG USER [--role read|contributor|write|admin]",
+		Short: "Make a user a member, or change the role of one",
+		Args:  exactArgs("ORG", "USER"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			o, err := a.Orgs().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			u, err := a.Accounts().Get(c.Context(), args[1])
+			if err != nil {
+				return err
+			}
+			if err := a.Orgs().SetMember(c.Context(), o.ID, u.ID, hub.Role(role)); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "User %s has the role %s in %s.\n", u.Name, role, o.Name)
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&role, "role", "read", "read, contributor, write or admin")
+	return c
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cairnhub/cairn/internal/app"
+)
+
+// version is set by the build: -ldflags "-X main.version=v1.2.3".
+var version = ""
+
+func serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the hub",
+		Long: "Run the hub until SIGINT or SIGTERM, which lets requests under way finish. The first start on an empty folder\n" +
+			"makes user admin and prints its password and token once.",
+		Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(c)
+			if err != nil {
+				return err
+			}
+			return app.Serve(c.Context(), cfg, logger(cfg, c.ErrOrStderr()), c.OutOrStdout())
+		},
+	}
+}
+
+func migrateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database up to this version's schema (serve does it as well)",
+		Args:  exactArgs(),
+		RunE: withApp(func(c *cobra.Command, a *app.App, _ []string) error {
+			v, err := a.DB().SchemaVersion(c.Context())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "The database is at schema version %d.\n", v)
+			return nil
+		}),
+	}
+}
+
+func doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what a hub needs: git, disk, database, store, clock, address, a proxy in front",
+		Args:  exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(c)
+			if err != nil {
+				return err
+			}
+			return app.Doctor(c.Context(), cfg, c.OutOrStdout())
+		},
+	}
+}
+
+func configCommand() *cobra.Command {
+	return group("config", "Look at the configuration", &cobra.Command{
+		Use:   "print",
+		Short: "Show every setting: its value, default, source and meaning",
+		Args:  exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(c)
+			if err != nil {
+				return err
+			}
+			return cfg.Print(c.OutOrStdout())
+		},
+	})
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			fmt.Fprintln(c.OutOrStdout(), "cairn", versionText())
+			return nil
+		},
+	}
+}
+
+// versionText is what the build set, else what Go knows of the module and its commit.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// withApp opens the hub's database and store for a command that works on them, beside a running hub or alone.
+func withApp(f func(c *cobra.Command, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) (err error) {
+		cfg, err := loadConfig(c)
+		if err != nil {
+			return err
+		}
+		a, err := app.Open(c.Context(), cfg, logger(cfg, c.ErrOrStderr()))
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if e := a.Close(); err == nil {
+				err = e
+			}
+		}()
+		return f(c, a, args)
+	}
+}

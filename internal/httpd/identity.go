@@ -135,6 +135,9 @@ func (s *Server) client(r *http.Request, actor hub.Actor) string {
 	return a.String()
 }
 
+// Client is whom downloads are counted by: the user, else the network address.
+func (s *Server) Client(r *http.Request) string { return s.client(r, Of(r).Actor) }
+
 // origin is the URL under which the client reached the hub, without a trailing slash.
 func (s *Server) origin(r *http.Request) string {
 	if s.o.URL != "" {

@@ -46,7 +46,7 @@ CREATE TABLE session (
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_by_user ON session (user_id);
 
 -- Failed logins, counted per account and network so that guessing is slow and the owner is never locked out.
 CREATE TABLE login_attempt (

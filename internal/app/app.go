@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/blob/fs"
+	"github.com/cairnhub/cairn/internal/blob/s3"
+	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/xetstore"
+)
+
+// Version is set when the binary is built.
+var Version = "dev"
+
+// App is an open hub: stores and services, without a network.
+type App struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	db       *db.DB
+	blobs    blob.Store
+	accounts *account.Service
+	orgs     *org.Service
+	authz    *authz.Authorizer
+	jobs     *jobs.Queue
+	git      *gitstore.Store
+	xet      *xetstore.Store
+	repos    *repo.Service
+	content  *content.Service
+}
+
+// Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.
+func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
+	a := &App{cfg: cfg, log: log}
+	if err := a.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.build(ctx); err != nil {
+		_ = a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) (err error) {
+	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	if a.db, err = db.Open(ctx, a.cfg.DatabaseURL); err != nil {
+		return err
+	}
+	if err = a.db.Migrate(ctx); err == nil {
+		a.blobs, err = openBlobs(ctx, a.cfg)
+	}
+	if err != nil {
+		_ = a.db.Close()
+	}
+	return err
+}
+
+// openBlobs opens the store that the configuration names.
+func openBlobs(ctx context.Context, cfg *config.Config) (blob.Store, error) {
+	if path, ok := strings.CutPrefix(cfg.BlobURL, "file:"); ok {
+		return fs.New(path)
+	}
+	o, err := s3.ParseURL(cfg.BlobURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.AccessKey == "" {
+		o.AccessKey, o.SecretKey = cfg.S3AccessKey, cfg.S3SecretKey
+	}
+	o.TempDir = filepath.Join(cfg.CacheDir, "upload")
+	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
+		return nil, err
+	}
+	return s3.New(ctx, o)
+}
+
+// build hands each part what it stands on, from the bottom up.
+func (a *App) build(ctx context.Context) error {
+	cfg := a.cfg
+	a.orgs = org.New(a.db)
+	a.authz = authz.New(a.db)
+	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log})
+	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize})
+	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log})
+	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete}})
+	key, err := a.accounts.Secret(ctx, "repo")
+	if err != nil {
+		return err
+	}
+	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Log: a.log, Key: key,
+		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
+	a.content = content.New(a.db, a.git, a.xet, a.repos, a.jobs, a.log, content.Limits{
+		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles),
+		LFSThreshold: cfg.LFS.Threshold, LFSSuffixes: cfg.LFS.Suffixes})
+	a.repos.Attach(repo.Hooks{ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.xet.DeleteRepo})
+	return nil
+}
+
+// Close ends the services and closes the database.
+func (a *App) Close() error {
+	if a.accounts != nil {
+		if err := a.accounts.Close(); err != nil {
+			a.log.Warn("last uses of tokens not written", "error", err)
+		}
+	}
+	return a.db.Close()
+}
+
+// Accounts are the people of the hub.
+func (a *App) Accounts() *account.Service { return a.accounts }
+
+// Orgs are its organisations.
+func (a *App) Orgs() *org.Service { return a.orgs }
+
+// DB is its database.
+func (a *App) DB() *db.DB { return a.db }
+
+// Blobs is its store.
+func (a *App) Blobs() blob.Store { return a.blobs }

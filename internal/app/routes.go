@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/httpd/adminapi"
+	"github.com/cairnhub/cairn/internal/httpd/contract"
+	"github.com/cairnhub/cairn/internal/httpd/fileapi"
+	"github.com/cairnhub/cairn/internal/httpd/hubapi"
+)
+
+// Handler builds the hub's whole HTTP surface. observe, when not nil, sees every exchange; tests use it.
+func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handler) http.Handler) (*httpd.Server, error) {
+	probe, err := a.accounts.Secret(ctx, probeSecret)
+	if err != nil {
+		return nil, err
+	}
+	var srv *httpd.Server
+	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) }}
+	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content,
+		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
+		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}}
+	ops := &adminapi.API{Ready: a.Ready, Metrics: func() http.Handler { return srv.Metrics() }, Version: Version, Key: probe, JSON: contract.JSON, Text: contract.Markdown}
+	unserved, err := unservedRoutes()
+	if err != nil {
+		return nil, err
+	}
+	srv, err = httpd.New(httpd.Options{
+		Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Log: a.log, URL: a.cfg.URL, TrustedProxies: a.cfg.Proxies,
+		RateLimit: a.rateLimit(), Observe: observe,
+	}, hub.Routes(), files.Routes(), ops.Routes(), unserved)
+	return srv, err
+}
+
+func (a *App) rateLimit() httpd.RateLimit {
+	l := a.cfg.RateLimit
+	if !l.Enabled {
+		return httpd.RateLimit{}
+	}
+	return httpd.RateLimit{Window: l.Window, Quota: map[httpd.Policy]int64{
+		httpd.PolicyAPI: l.API, httpd.PolicyResolvers: l.Resolvers, httpd.PolicyPages: l.Pages}}
+}
+
+// Ready reports whether database and store answer.
+func (a *App) Ready(ctx context.Context) error {
+	if _, err := a.db.SchemaVersion(ctx); err != nil {
+		return err
+	}
+	return a.blobs.Check(ctx)
+}
+
+// unservedRoutes answer 501 for every operation of the Hub that Cairn does not serve, so that nobody takes a missing
+// feature for a missing repository or, worse, for success.
+func unservedRoutes() ([]httpd.Route, error) {
+	ops, err := contract.HubOperations()
+	if err != nil {
+		return nil, err
+	}
+	var rts []httpd.Route
+	for _, o := range ops {
+		if o.Status == contract.Done {
+			continue
+		}
+		rts = append(rts, httpd.Route{ID: contract.Unserved, Method: o.Method, Path: o.Pattern(), Right: authz.Public, Handler: unserved(o)})
+	}
+	return rts, nil
+}
+
+func unserved(o contract.HubOperation) httpd.Handler {
+	return func(http.ResponseWriter, *http.Request) error {
+		return errs.Unsupported("This hub does not serve %s %s. %s", o.Method, o.Path, o.Reason)
+	}
+}

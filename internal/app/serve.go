@@ -1,0 +1,163 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/httpd"
+)
+
+// Bounds of the HTTP server. Bodies have no total time limit: httpd cuts them when they stop moving.
+const (
+	headerTime = 15 * time.Second
+	idleTime   = 2 * time.Minute
+	headerSize = 128 << 10 // Xet tokens may be long
+)
+
+// Serve runs the hub until ctx ends, then lets the requests under way finish. out gets what a person reads at the start.
+func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) error {
+	unlock, err := lockFolder(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a, err := Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("%w: choose another address with --listen", err)
+	}
+	defer ln.Close()
+	first, err := a.accounts.EnsureAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	srv, err := a.Handler(ctx, nil)
+	if err != nil {
+		return err
+	}
+	greet(out, cfg, ln.Addr(), first)
+	return a.run(ctx, srv, ln)
+}
+
+// run serves until ctx ends or a listener fails, beside the workers that outlive requests.
+func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	done := a.Background(work)
+	servers := []*http.Server{newServer(srv)}
+	failed := make(chan error, 2)
+	go func() { failed <- servers[0].Serve(ln) }()
+	if a.cfg.MetricsListen != "" {
+		m := newServer(srv.Metrics())
+		m.Addr = a.cfg.MetricsListen
+		servers = append(servers, m)
+		go func() { failed <- m.ListenAndServe() }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: requests under way may finish", "within", a.cfg.ShutdownTimeout)
+	case err = <-failed:
+	}
+	drain(servers, a.cfg.ShutdownTimeout)
+	stopWork()
+	<-done
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerSize,
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
+}
+
+func drain(servers []*http.Server, within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	for _, s := range servers {
+		if s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
+	}
+}
+
+// Background runs jobs, schedules and counters until ctx ends; the channel closes when all have stopped.
+func (a *App) Background(ctx context.Context) <-chan struct{} {
+	a.schedule()
+	done := make(chan struct{})
+	parts := []func(context.Context) error{a.jobs.Run, a.repos.Run}
+	ended := make(chan struct{}, len(parts))
+	for _, run := range parts {
+		go func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("a background part ended", "error", err)
+			}
+			ended <- struct{}{}
+		}()
+	}
+	go func() {
+		for range parts {
+			<-ended
+		}
+		close(done)
+	}()
+	return done
+}
+
+// How often the schedules look for work.
+const (
+	foldEvery  = 30 * time.Second
+	countEvery = 10 * time.Minute
+)
+
+func (a *App) schedule() {
+	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
+	a.jobs.Every("repo.counts", countEvery, a.repos.RollDownloads)
+}
+
+// greet tells the address and, at the first start, the only time that the secrets are shown.
+func greet(out io.Writer, cfg *config.Config, addr net.Addr, first *account.FirstAdmin) {
+	url := cfg.URL
+	if url == "" {
+		host, port, _ := net.SplitHostPort(cfg.Listen)
+		if _, p, err := net.SplitHostPort(addr.String()); err == nil {
+			port = p
+		}
+		if host == "" || host == "0.0.0.0" || host == "::" {
+			host = "localhost"
+		}
+		url = "http://" + net.JoinHostPort(host, port)
+	}
+	url = strings.TrimSuffix(url, "/")
+	fmt.Fprintf(out, "%s serves %s\n", cfg.SiteName, url)
+	if first == nil {
+		return
+	}
+	fmt.Fprintf(out, `
+This is the first start. The password and the token below are shown once, keep them.
+
+  user      %s
+  password  %s
+
+Paste these two lines, and every Hugging Face client uses this hub:
+
+  export HF_ENDPOINT=%s
+  export HF_TOKEN=%s
+
+`, first.Name, first.Password, url, first.Token)
+}

@@ -30,13 +30,14 @@ func (p Pointer) Encode() []byte {
 // ParsePointer reads a pointer: the version line, then keys in order, each once, each "key value\n" with one space and
 // no other white space. Keys other than oid and size (extensions) are passed over.
 func ParsePointer(data []byte) (Pointer, bool) {
-	if len(data) > MaxPointer || !bytes.HasPrefix(data, []byte(pointerStart)) || data[len(data)-1] != '\n' {
+	lines, ok := bytes.CutPrefix(data, []byte(pointerStart))
+	if !ok || len(data) > MaxPointer || len(lines) == 0 || lines[len(lines)-1] != '\n' {
 		return Pointer{}, false
 	}
 	var p Pointer
 	var oid, size bool
 	prev := ""
-	for _, line := range strings.Split(string(data[len(pointerStart):len(data)-1]), "\n") {
+	for _, line := range strings.Split(string(lines[:len(lines)-1]), "\n") {
 		key, value, ok := strings.Cut(line, " ")
 		if !ok || key <= prev || !pointerKey(key) || value == "" || strings.ContainsAny(value, "\r\x00") {
 			return Pointer{}, false

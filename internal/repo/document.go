@@ -57,7 +57,7 @@ func (v *view) document(fields []string) (Document, error) {
 }
 
 // fields answers every property that needs no store. Properties that Cairn has no data for are null, or an empty list
-// where clients iterate: they are never made up. A model's unset texts are left out, as the Hub does.
+// where clients iterate: they are never made up.
 var fields = map[string]func(*view) any{
 	"author":           func(v *view) any { return v.repo.Namespace },
 	"createdAt":        func(v *view) any { return isoTime(v.repo.CreatedAt) },

@@ -3,6 +3,8 @@ package repo
 import (
 	"context"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ const (
 	downloadWindow = time.Hour
 	flushEvery     = 3 * time.Second
 	maxBuffered    = 50_000
+	flushBatch     = 1000
 	day            = 24 * time.Hour
 )
 
@@ -70,31 +73,36 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// FlushDownloads writes what was counted in one transaction. What fails is dropped: counts are not worth a queue.
+// FlushDownloads writes what was counted, in transactions that are short enough to let others write in between. What
+// fails is dropped: counts are not worth a queue.
 func (s *Service) FlushDownloads(ctx context.Context) error {
-	seen := s.downloads.take()
-	if len(seen) == 0 {
-		return nil
+	seen := slices.Collect(maps.Keys(s.downloads.take()))
+	for batch := range slices.Chunk(seen, flushBatch) {
+		if err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.writeDownloads(ctx, tx, batch) }); err != nil {
+			return errs.Wrap("repo.FlushDownloads", err)
+		}
 	}
-	return errs.Wrap("repo.FlushDownloads", s.db.Tx(ctx, func(tx *db.Tx) error {
-		counts := map[string]int64{}
-		for d := range seen {
-			first, err := markSeen(ctx, tx, d)
-			if err != nil {
-				return err
-			}
-			if first {
-				counts[d.repoID]++
-			}
+	return nil
+}
+
+func (s *Service) writeDownloads(ctx context.Context, tx *db.Tx, batch []download) error {
+	counts := map[string]int64{}
+	for _, d := range batch {
+		first, err := markSeen(ctx, tx, d)
+		if err != nil {
+			return err
 		}
-		today := s.now().UnixMicro() / day.Microseconds()
-		for repoID, n := range counts {
-			if err := addDownloads(ctx, tx, repoID, today, n); err != nil {
-				return err
-			}
+		if first {
+			counts[d.repoID]++
 		}
-		return nil
-	}))
+	}
+	today := s.now().UnixMicro() / day.Microseconds()
+	for repoID, n := range counts {
+		if err := addDownloads(ctx, tx, repoID, today, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // markSeen reports whether this is the client's first download in the window. The repository may be gone by now.

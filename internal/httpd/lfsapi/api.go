@@ -1,0 +1,110 @@
+package lfsapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/httpd/xetapi"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/lfs"
+	"github.com/cairnhub/cairn/internal/xetstore"
+)
+
+// Deps is what the door stands on.
+type Deps struct {
+	Store *xetstore.Store
+	Gate  *xetapi.Gate
+	Authz *authz.Authorizer
+	Xet   *xetapi.API
+	// Secret gives the hub's key of a name.
+	Secret func(ctx context.Context, name string) ([]byte, error)
+	// MaxObject bounds the size of one object in bytes; 0: no bound.
+	MaxObject int64
+	Now       func() time.Time // nil: time.Now
+}
+
+// API serves the routes.
+type API struct {
+	Deps
+	signer *xetapi.Signer
+}
+
+// New reads the signing key, making it on the hub's first start.
+func New(ctx context.Context, d Deps) (*API, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	key, err := d.Secret(ctx, "lfs")
+	if err != nil {
+		return nil, err
+	}
+	return &API{d, xetapi.NewSigner(key, "object")}, nil
+}
+
+// Routes are the doors under each type's prefix. A repository's name may end in .git.
+func (a *API) Routes() []httpd.Route {
+	rts := []httpd.Route{
+		{ID: "lfsUpload", Method: http.MethodPut, Path: "/lfs/upload/{sha256}", Right: authz.Signed, Handler: a.upload},
+		{ID: "lfsDownload", Method: http.MethodGet, Path: "/lfs/download/{sha256}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.download},
+		{ID: "lfsDownload", Method: http.MethodHead, Path: "/lfs/download/{sha256}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.download},
+	}
+	for _, t := range hub.RepoTypes {
+		base := "/" + t.Prefix() + "{namespace}/{repo}/info/lfs"
+		rts = append(rts,
+			httpd.Route{ID: "lfsBatch", Method: http.MethodPost, Path: base + "/objects/batch", Right: authz.RepoContent, NoMove: true, Handler: a.batch},
+			httpd.Route{ID: "lfsVerify", Method: http.MethodPost, Path: base + "/objects/verify", Right: authz.RepoContent, NoMove: true, Handler: a.verify},
+			httpd.Route{ID: "lfsLocks", Method: http.MethodPost, Path: base + "/locks/verify", Right: authz.RepoRead, NoMove: true, Handler: noLocks})
+	}
+	for i := range rts {
+		rts[i].Render = xetapi.Signed(httpd.RenderLFS)
+		if rts[i].Right != authz.Signed {
+			rts[i].Render = httpd.RenderLFS
+		}
+	}
+	return rts
+}
+
+// noLocks is how git-lfs learns that there is no locking and goes on without.
+func noLocks(http.ResponseWriter, *http.Request) error {
+	return errs.New(errs.NotFound, "File locking is not supported here")
+}
+
+// verify confirms that an upload has arrived.
+func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
+	var p lfs.Pointer
+	if err := httpd.ReadJSON(w, r, lfs.MaxBatch, &p); err != nil {
+		return err
+	}
+	sha, err := p.SHA256()
+	if err != nil {
+		return err
+	}
+	f, found, err := a.Store.FindFile(r.Context(), httpd.Of(r).Repo.RowID, sha)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return errs.New(errs.NotFound, "The object is not here")
+	}
+	if f.Size != p.Size {
+		return errs.New(errs.Unprocessable, "The object has another size")
+	}
+	return answer(w, struct{}{})
+}
+
+func answer(w http.ResponseWriter, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", lfs.MediaType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	_, err = w.Write(b)
+	return err
+}

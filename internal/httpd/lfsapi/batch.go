@@ -1,0 +1,152 @@
+package lfsapi
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/lfs"
+	"github.com/cairnhub/cairn/internal/xetstore"
+)
+
+func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
+	var b lfs.Batch
+	if err := httpd.ReadJSON(w, r, lfs.MaxBatch, &b); err != nil {
+		return err
+	}
+	if err := b.Check(); err != nil {
+		return err
+	}
+	st := httpd.Of(r)
+	if b.Operation == lfs.Upload {
+		if err := a.Authz.Repo(r.Context(), st.Actor, st.Repo.Subject(), authz.RepoWrite); err != nil {
+			return err
+		}
+	}
+	have, err := a.Store.FindFiles(r.Context(), nil, st.Repo.RowID, oids(b.Objects))
+	if err != nil {
+		return err
+	}
+	out := lfs.Answer{Transfer: lfs.Basic, Objects: make([]lfs.Object, len(b.Objects))}
+	act := a.download1
+	switch {
+	case b.Operation == lfs.Upload && b.Offers(lfs.Xet):
+		out.Transfer = lfs.Xet
+		act = a.xetUpload(r, &b)
+	case b.Operation == lfs.Upload:
+		act = a.upload1
+	}
+	for i, p := range b.Objects {
+		out.Objects[i] = a.object(st, p, have, act)
+	}
+	return answer(w, out)
+}
+
+func oids(objects []lfs.Pointer) (shas []hub.SHA256) {
+	for _, p := range objects {
+		if h, err := p.SHA256(); err == nil {
+			shas = append(shas, h)
+		}
+	}
+	return shas
+}
+
+// act fills in what to do for an object; f is the stored one, if this repository has it.
+type act func(st *httpd.State, o *lfs.Object, f *xetstore.File) error
+
+func (a *API) object(st *httpd.State, p lfs.Pointer, have map[hub.SHA256]xetstore.File, do act) lfs.Object {
+	o := lfs.Object{Pointer: p, Authenticated: true}
+	sha, err := p.SHA256()
+	if err == nil {
+		var stored *xetstore.File
+		if f, ok := have[sha]; ok {
+			stored = &f
+			if f.Size != p.Size {
+				err = errs.New(errs.Unprocessable, "The object has another size")
+			}
+		}
+		if err == nil {
+			err = do(st, &o, stored)
+		}
+	}
+	if err != nil {
+		o.Actions, o.Authenticated, o.Error = nil, false, objectError(err)
+	}
+	return o
+}
+
+func objectError(err error) *lfs.ObjectError {
+	out := &lfs.ObjectError{Code: http.StatusInternalServerError, Message: "internal error"}
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		return out
+	}
+	out.Message = e.Msg
+	switch e.Kind {
+	case errs.NotFound:
+		out.Code = http.StatusNotFound
+	default: // the object's id or size; nothing else fails for one object alone
+		out.Code = http.StatusUnprocessableEntity
+	}
+	return out
+}
+
+// download1 is always a plain transfer: no client fetches by Xet from a batch.
+func (a *API) download1(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
+	if f == nil {
+		return errs.New(errs.NotFound, "The object does not exist in this repository")
+	}
+	o.Actions = map[string]lfs.Action{lfs.Download: a.action(st, lfs.Download, o.Pointer)}
+	return nil
+}
+
+func (a *API) upload1(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
+	if f != nil {
+		return nil
+	}
+	if a.MaxObject > 0 && o.Size > a.MaxObject {
+		return errs.New(errs.Unprocessable, "The object is larger than the %d bytes that are allowed", a.MaxObject)
+	}
+	o.Actions = map[string]lfs.Action{
+		lfs.Upload: a.action(st, lfs.Upload, o.Pointer),
+		"verify":   {Href: st.Origin + "/" + st.Repo.ID().Path() + ".git/info/lfs/objects/verify"},
+	}
+	return nil
+}
+
+// xetUpload sends the client to the CAS: where, with what token, and where to get the next one.
+func (a *API) xetUpload(r *http.Request, b *lfs.Batch) act {
+	st := httpd.Of(r)
+	t := a.Xet.Mint(st.Actor, st.Repo.RowID, st.Origin, true)
+	header := map[string]string{"X-Xet-Session-Id": hub.NewID()}
+	t.SetHeaders(func(name, value string) { header[name] = value })
+	id := st.Repo.ID()
+	href := st.Origin + "/api/" + id.Type.Plural() + "/" + id.String() + "/xet-write-token/" + url.PathEscape(a.revision(r, b))
+	return func(_ *httpd.State, o *lfs.Object, f *xetstore.File) error {
+		if f != nil {
+			return nil
+		}
+		if a.MaxObject > 0 && o.Size > a.MaxObject {
+			return errs.New(errs.Unprocessable, "The object is larger than the %d bytes that are allowed", a.MaxObject)
+		}
+		o.Actions = map[string]lfs.Action{lfs.Upload: {Href: href, Header: header}}
+		return nil
+	}
+}
+
+// revision is what the token is to be asked for: the branch of the push, or None for one that does not exist yet.
+func (a *API) revision(r *http.Request, b *lfs.Batch) string {
+	if b.Ref == nil || b.Ref.Name == "" {
+		return "None"
+	}
+	rev := strings.TrimPrefix(b.Ref.Name, "refs/heads/")
+	if !a.Xet.RevisionExists(r.Context(), httpd.Of(r).Repo, rev) {
+		return "None"
+	}
+	return rev
+}

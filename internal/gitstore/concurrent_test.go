@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -156,7 +157,9 @@ func readAll(ctx context.Context, r *gitstore.Repo, tip [20]byte, f *fixture) er
 // TestColdPackHerd: many readers want one pack that is not on this node; it is fetched once.
 func TestColdPackHerd(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
-		f.commit(files{"big": strings.Repeat("0123456789", 30_000), "x/y": strings.Repeat("z", 5000)})
+		big := make([]byte, 300_000)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(big) // stays large when packed
+		f.commit(files{"big": string(big), "x/y": "z"})
 		counted := &counting{Store: f.blobs}
 		f.s = gitstore.New(f.db, counted, gitstore.Options{CacheDir: f.t.TempDir()})
 		var wg sync.WaitGroup

@@ -46,11 +46,24 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 0
 	}
 	fmt.Fprintln(stderr, "cairn:", message(err))
-	var usage usageError
-	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+	if isUsage(err) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// isUsage tells cobra's own refusals, which have no type, by their words.
+func isUsage(err error) bool {
+	var usage usageError
+	if errors.As(err, &usage) {
+		return true
+	}
+	for _, words := range []string{"unknown command", "required flag(s)", "at least one of the flags", "if any flags in the group"} {
+		if strings.HasPrefix(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // message is what the operator reads: the text meant for users, and for unexpected failures the whole chain.

@@ -9,9 +9,6 @@ import (
 	"github.com/cairnhub/cairn/internal/app"
 )
 
-// version is set by the build: -ldflags "-X main.version=v1.2.3".
-var version = ""
-
 func serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
@@ -89,8 +86,8 @@ func versionCommand() *cobra.Command {
 
 // versionText is what the build set, else what Go knows of the module and its commit.
 func versionText() string {
-	if version != "" {
-		return version
+	if app.Version != "dev" {
+		return app.Version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/blob"
-	"github.com/cairnhub/cairn/internal/blob/fs"
 	"github.com/cairnhub/cairn/internal/blob/s3"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/db"
@@ -170,21 +169,16 @@ func (c *checkup) store(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s writes, reads and deletes (%d ms)", where, time.Since(start).Milliseconds()), nil
 }
 
+// openStore opens what serve would, but makes no folder for it.
 func (c *checkup) openStore(ctx context.Context) (store blob.Store, where string, err error) {
-	if dir, ok := strings.CutPrefix(c.cfg.BlobURL, "file:"); ok {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+	where, ok := strings.CutPrefix(c.cfg.BlobURL, "file:")
+	if ok {
+		if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) {
 			return nil, "", errSkipped("there is none yet: cairn serve makes it")
 		}
-		store, err = fs.New(dir)
-		return store, dir, err
+	} else if o, err := s3.ParseURL(c.cfg.BlobURL); err == nil {
+		where = "bucket " + o.Bucket
 	}
-	o, err := s3.ParseURL(c.cfg.BlobURL)
-	if err != nil {
-		return nil, "", err
-	}
-	if o.AccessKey == "" {
-		o.AccessKey, o.SecretKey, o.Session = c.cfg.S3AccessKey, c.cfg.S3SecretKey, c.cfg.S3SessionToken
-	}
-	store, err = s3.New(ctx, o)
-	return store, "bucket " + o.Bucket, err
+	store, err = openBlobs(ctx, c.cfg)
+	return store, where, err
 }

@@ -111,7 +111,7 @@ func (c *checkup) largeBody(ctx context.Context) (string, error) {
 	if c.probe == nil {
 		return "", errSkipped("needs the database")
 	}
-	origin, _ := c.origin()
+	origin, configured := c.origin()
 	if _, err := c.address(ctx); err != nil {
 		return "", errSkipped("needs a hub that answers")
 	}
@@ -123,7 +123,9 @@ func (c *checkup) largeBody(ctx context.Context) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("a request of 70 MB breaks off: %w\n%s", err, advice)
-	case res.status == http.StatusForbidden:
+	case (res.status == http.StatusForbidden || res.status == http.StatusUnauthorized) && !configured:
+		return "", errSkipped("the hub at " + origin + " is another one: give this one's address with --listen or --url")
+	case res.status == http.StatusForbidden, res.status == http.StatusUnauthorized:
 		return "", fmt.Errorf("the hub at %s does not know this database's key\nis it the hub of this configuration? is its clock right?", origin)
 	case res.status != http.StatusOK:
 		return "", fmt.Errorf("a request of 70 MB is answered %d\n%s", res.status, advice)

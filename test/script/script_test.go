@@ -1,0 +1,107 @@
+package script
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var binDir string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+// buildAndRun builds cairn as it is shipped, once for all scripts.
+func buildAndRun(m *testing.M) int {
+	var err error
+	if binDir, err = os.MkdirTemp("", "cairn-script-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binDir)
+	build := exec.Command("go", "build", "-o", filepath.Join(binDir, "cairn"), "github.com/cairnhub/cairn/cmd/cairn")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build cairn: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata",
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start":   start,
+			"stop":    stop,
+			"drain":   drain,
+			"http":    request,
+			"exports": exports,
+			"capture": capture,
+		},
+	})
+}
+
+// setup gives each script a binary, a data folder that is not there yet and a port of its own.
+func setup(e *testscript.Env) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	for _, kv := range e.Vars {
+		if strings.HasPrefix(kv, "CAIRN_") || strings.HasPrefix(kv, "AWS_") {
+			k, _, _ := strings.Cut(kv, "=")
+			e.Setenv(k, "")
+		}
+	}
+	e.Setenv("PATH", binDir+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	e.Setenv("CAIRN_DATA", filepath.Join(e.WorkDir, "hub"))
+	e.Setenv("CAIRN_LISTEN", "localhost:"+port)
+	e.Setenv("CAIRN", filepath.Join(binDir, "cairn"))
+	e.Setenv("PORT", port)
+	e.Setenv("URL", "http://localhost:"+port)
+	e.Values[hubsKey{}] = map[string]*hub{}
+	return nil
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// exports reads the lines "export NAME=value" of a file into the environment, as a shell would.
+func exports(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: exports file")
+	}
+	n := 0
+	for _, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
+		if kv, ok := strings.CutPrefix(strings.TrimSpace(line), "export "); ok {
+			k, v, _ := strings.Cut(kv, "=")
+			ts.Setenv(k, v)
+			n++
+		}
+	}
+	if n == 0 {
+		ts.Fatalf("%s exports nothing", args[0])
+	}
+}
+
+// capture puts what the last command printed into a variable.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capture NAME")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}

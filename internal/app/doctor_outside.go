@@ -56,9 +56,9 @@ func (c *checkup) clock(ctx context.Context) (string, error) {
 
 func (c *checkup) timeThere(ctx context.Context) (time.Time, string, error) {
 	if c.db != nil && c.db.Dialect() == db.Postgres {
-		var micros int64
-		err := c.db.Get(ctx, &micros, `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`)
-		return time.UnixMicro(micros), "the database", err
+		var now time.Time
+		err := c.db.Get(ctx, &now, `SELECT CURRENT_TIMESTAMP`)
+		return now, "the database", err
 	}
 	f, err := os.CreateTemp(c.cfg.Data, ".doctor-*")
 	if err != nil {

@@ -2,6 +2,9 @@ package git_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
 	"strings"
 	"testing"
 
@@ -164,17 +167,33 @@ func forged(b []byte) []byte {
 }
 
 func FuzzCatalog(f *testing.F) {
-	text := []byte("x")
-	good := withDelta(text, git.Hash(git.KindBlob, text), copying(1, 1, 1))
-	f.Add(good)
+	text := bytes.Repeat([]byte("hello "), 100)
+	pack := withDelta(text, git.Hash(git.KindBlob, text), copying(600, 5, 1))
+	cat, err := git.IndexPack(bytes.NewReader(pack), int64(len(pack)), git.IndexLimits{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(cat.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 4 {
+			b = binary.LittleEndian.AppendUint32(b[:len(b)-4:len(b)-4], crc32.Checksum(b[:len(b)-4], crc32.MakeTable(crc32.Castagnoli)))
+		}
 		cat, err := git.ParseCatalog(b)
 		if err != nil {
 			return
 		}
+		p := git.NewPackReader(bytes.NewReader(pack), cat)
 		for i := range cat.Len() {
-			cat.At(i)
+			cat.Find(cat.OID(i))
+			if kind, data, err := p.Object(i, 1<<20); err == nil && git.Hash(kind, data) != cat.At(i).OID {
+				t.Error("wrong bytes")
+			}
+			if s, err := p.Stream(i, 1<<20); err == nil {
+				_, _ = io.Copy(io.Discard, s)
+				_ = s.Close()
+			}
 		}
+		_ = cat.WriteIdx(io.Discard)
 	})
 }
 

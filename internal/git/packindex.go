@@ -68,6 +68,8 @@ type indexer struct {
 	byOID map[hub.OID][]int32 // base's id -> deltas
 	live  int64               // bytes of objects on the stack
 	left  int                 // deltas not yet resolved
+
+	offByOID map[hub.OID]int64 // see find
 }
 
 type deltaHead struct {

@@ -4,7 +4,7 @@ import "github.com/cairnhub/cairn/internal/hub"
 
 // resolveDeltas gives ids to the deltas, from each whole object that is a base down its tree of deltas.
 func (x *indexer) resolveDeltas() error {
-	x.byOffOfObject()
+	x.dropUnknownBases()
 	for i := range x.objs {
 		o := &x.objs[i]
 		if o.Delta || len(x.children(o)) == 0 {
@@ -20,8 +20,8 @@ func (x *indexer) resolveDeltas() error {
 	return nil
 }
 
-// byOffOfObject exists to fail early on bases that are no entries: the maps would never reach them.
-func (x *indexer) byOffOfObject() {
+// dropUnknownBases forgets deltas whose base is no entry; they stay counted in left and fail the pack.
+func (x *indexer) dropUnknownBases() {
 	known := make(map[int64]bool, len(x.byOff))
 	for i := range x.objs {
 		known[x.objs[i].Offset] = true
@@ -118,14 +118,18 @@ func (x *indexer) ensure(f *frame) error {
 	return x.spend(int64(len(data)) * int64(x.objs[f.obj].Depth+1))
 }
 
-// find is only asked for bases of objects that are resolved, which are few when it matters (memory ran short).
+// find is where a resolved object lies. Its table is made when memory first ran short: most packs never need it.
 func (x *indexer) find(oid hub.OID) (int64, bool) {
-	for i := range x.objs {
-		if x.objs[i].OID == oid {
-			return x.objs[i].Offset, true
+	if x.offByOID == nil {
+		x.offByOID = make(map[hub.OID]int64, len(x.objs))
+		for i := range x.objs {
+			if o := &x.objs[i]; !o.OID.IsZero() {
+				x.offByOID[o.OID] = o.Offset
+			}
 		}
 	}
-	return 0, false
+	off, ok := x.offByOID[oid]
+	return off, ok
 }
 
 func (x *indexer) resolveKid(kid int, parent *ObjectInfo, base []byte) ([]byte, error) {
@@ -143,6 +147,9 @@ func (x *indexer) resolveKid(kid int, parent *ObjectInfo, base []byte) ([]byte, 
 	}
 	o.Kind, o.Size, o.Depth = parent.Kind, int64(len(data)), parent.Depth+1
 	o.OID = Hash(o.Kind, data)
+	if x.offByOID != nil {
+		x.offByOID[o.OID] = o.Offset
+	}
 	if o.Kind == KindBlob {
 		o.Pointer = pointerIn(data)
 	}

@@ -77,7 +77,7 @@ func (s *Store) loadState(ctx context.Context, repoID string) (*state, error) {
 	for try := 0; ; try++ {
 		st, err := s.loadOnce(ctx, repoID, old)
 		if err == nil {
-			s.states.put(repoID, st, st.weight)
+			s.states.put(repoID, st, st.bytes())
 			return st, nil
 		}
 		// A fold between the list and the catalogs takes rows away; the next list does not name them.

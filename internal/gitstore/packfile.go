@@ -99,6 +99,10 @@ func (c *packFiles) load(ctx context.Context, p *pack) error {
 		return err
 	}
 	c.sweep(dir)
+	if f := c.use(p.packKey); f != nil { // loaded between the caller's look and this call
+		c.release(f)
+		return nil
+	}
 	name := sha256.Sum256([]byte(p.packKey))
 	path := filepath.Join(dir, hex.EncodeToString(name[:16])+".pack")
 	f, err := openChecked(path, p)

@@ -101,6 +101,13 @@ func (st *state) has(oid hub.OID) bool {
 	return ok
 }
 
+// bytes is about how much memory the state holds.
+func (st *state) bytes() int64 {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return st.weight
+}
+
 // all is the packs by now.
 func (st *state) all() []*pack {
 	st.mu.RLock()

@@ -46,7 +46,7 @@ func (w *PackWriter) Add(kind Kind, oid hub.OID, data []byte) error {
 	}
 	w.buf.Reset()
 	w.buf.Write(appendEntryHead(w.buf.AvailableBuffer(), kind, int64(len(data))))
-	if err := appendDeflated(&w.buf, data); err != nil {
+	if err := appendDeflated(&w.buf, kind, data); err != nil {
 		return err
 	}
 	o := ObjectInfo{OID: oid, Kind: kind, Size: int64(len(data)), CRC: crc32.ChecksumIEEE(w.buf.Bytes())}

@@ -10,9 +10,13 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// storedMax is the size up to which an object is stored without compression: deflate wins a few bytes there and costs
-// as much as all the rest of writing the object.
-const storedMax = 128
+// storedMax and storedTreeMax are the sizes up to which objects are stored without compression. Deflate wins a few bytes
+// of a small object and costs as much as all the rest of writing it. Trees are mostly random ids: deflate wins a fifth
+// and takes twenty times as long as copying, and each commit writes the root again.
+const (
+	storedMax     = 128
+	storedTreeMax = 16 << 10
+)
 
 // deflaters holds zlib writers: each has tables of several hundred KiB, far more than most objects.
 var deflaters = sync.Pool{New: func() any {
@@ -23,8 +27,8 @@ var deflaters = sync.Pool{New: func() any {
 var inflaters sync.Pool // of io.ReadCloser that are zlib.Resetter
 
 // appendDeflated appends data as a zlib stream (RFC 1950).
-func appendDeflated(buf *bytes.Buffer, data []byte) error {
-	if len(data) <= storedMax {
+func appendDeflated(buf *bytes.Buffer, kind Kind, data []byte) error {
+	if len(data) <= storedMax || (kind == KindTree && len(data) <= storedTreeMax) {
 		appendStored(buf, data)
 		return nil
 	}
@@ -41,7 +45,7 @@ func deflate(w io.Writer, r io.Reader) error {
 	return z.Close()
 }
 
-// appendStored writes one stored block: header, final bit, length and its complement, the bytes, their Adler-32.
+// appendStored writes one stored block, of at most 65,535 bytes: header, final bit, length and its complement, the bytes, their Adler-32.
 func appendStored(buf *bytes.Buffer, data []byte) {
 	n := uint16(len(data))
 	head := [7]byte{0x78, 0x01, 0x01}

@@ -54,8 +54,7 @@ func BenchmarkCommitSizes(b *testing.B) {
 		}
 	}
 	for k, n := range sizes {
-		slices.Sort(took[k])
-		b.ReportMetric(float64(took[k][len(took[k])/2].Microseconds()), fmt.Sprintf("us/%d", n))
+		b.ReportMetric(median(took[k]), fmt.Sprintf("us/%d", n))
 	}
 }
 
@@ -77,19 +76,16 @@ func BenchmarkCommitSlope(b *testing.B) {
 						}
 					}
 				}
-				b.ReportMetric(mean(took[20:420]), "first-us")
-				b.ReportMetric(mean(took[2000:]), "last-us")
+				b.ReportMetric(median(took[20:420]), "first-us")
+				b.ReportMetric(median(took[2000:]), "last-us")
 			}
 		})
 	}
 }
 
-func mean(ds []time.Duration) float64 {
-	var sum time.Duration
-	for _, d := range ds {
-		sum += d
-	}
-	return float64(sum.Microseconds()) / float64(len(ds))
+func median(ds []time.Duration) float64 {
+	slices.Sort(ds)
+	return float64(ds[len(ds)/2].Microseconds())
 }
 
 func BenchmarkCommitManyFiles(b *testing.B) {

@@ -113,3 +113,15 @@ const (
 	getSecret    = `SELECT value FROM secret WHERE name = ?`
 	insertSecret = `INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
 )
+
+// What a short-lived token stands on.
+const (
+	getPresentUser = `
+		SELECT '' AS token_id, '' AS token_name, '' AS role, CAST(NULL AS BIGINT) AS expires_at, name, site_admin
+		FROM users WHERE id = ? AND disabled_at IS NULL`
+
+	getPresentToken = `
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, u.name, u.site_admin
+		FROM token t JOIN users u ON u.id = t.user_id
+		WHERE u.id = ? AND t.id = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
+)

@@ -81,7 +81,7 @@ func openBlobs(ctx context.Context, cfg *config.Config) (blob.Store, error) {
 		return nil, err
 	}
 	if o.AccessKey == "" {
-		o.AccessKey, o.SecretKey = cfg.S3AccessKey, cfg.S3SecretKey
+		o.AccessKey, o.SecretKey, o.Session = cfg.S3AccessKey, cfg.S3SecretKey, cfg.S3SessionToken
 	}
 	o.TempDir = filepath.Join(cfg.CacheDir, "upload")
 	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
@@ -104,7 +104,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Log: a.log, Key: key,
+	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Jobs: a.jobs, Log: a.log, Key: key,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
 	a.content = content.New(a.db, a.git, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles),

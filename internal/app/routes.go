@@ -11,6 +11,8 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd/contract"
 	"github.com/cairnhub/cairn/internal/httpd/fileapi"
 	"github.com/cairnhub/cairn/internal/httpd/hubapi"
+	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
+	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 )
 
 // Handler builds the hub's whole HTTP surface. observe, when not nil, sees every exchange; tests use it.
@@ -25,6 +27,14 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
 		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}}
 	ops := &adminapi.API{Ready: a.Ready, Metrics: func() http.Handler { return srv.Metrics() }, Version: Version, Key: probe, JSON: contract.JSON, Text: contract.Markdown}
+	xet, err := xetapi.New(ctx, xetapi.Deps{Store: a.xet, Gate: &xetapi.Gate{Actor: a.accounts.Present, Repos: a.repos, Authz: a.authz}, Secret: a.accounts.Secret, RevisionExists: a.content.Known, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile})
+	if err != nil {
+		return nil, err
+	}
 	unserved, err := unservedRoutes()
 	if err != nil {
 		return nil, err
@@ -32,7 +42,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	srv, err = httpd.New(httpd.Options{
 		Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Log: a.log, URL: a.cfg.URL, TrustedProxies: a.cfg.Proxies,
 		RateLimit: a.rateLimit(), Observe: observe,
-	}, hub.Routes(), files.Routes(), ops.Routes(), unserved)
+	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), ops.Routes(), unserved)
 	return srv, err
 }
 

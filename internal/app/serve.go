@@ -121,13 +121,11 @@ func (a *App) Background(ctx context.Context) <-chan struct{} {
 
 // How often the schedules look for work.
 const (
-	foldEvery  = 30 * time.Second
-	countEvery = 10 * time.Minute
+	foldEvery = 30 * time.Second
 )
 
 func (a *App) schedule() {
 	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
-	a.jobs.Every("repo.counts", countEvery, a.repos.RollDownloads)
 }
 
 // greet tells the address and, at the first start, the only time that the secrets are shown.

@@ -120,6 +120,7 @@ func (s *Service) addLarge(ctx context.Context, w *gitstore.PackWriter, c *chang
 		return nil
 	}
 	c.large = append(c.large, largeFile{op.Path, op.SHA256, op.Size})
+	c.derived = true // the storage used changes, whatever the name
 	if op.From != "" {
 		c.set(gitstore.Edit{Path: op.From, Delete: true})
 	}

@@ -25,6 +25,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, dst any) erro
 	}
 	var bad *json.UnmarshalTypeError
 	switch err := json.Unmarshal(b, dst); {
+	case errors.As(err, &bad) && bad.Field == "":
+		return errs.New(errs.Invalid, "The request body must be a JSON object.")
 	case errors.As(err, &bad):
 		return errs.New(errs.Invalid, "%q must be of type %s", bad.Field, bad.Type)
 	case err != nil:

@@ -12,6 +12,12 @@ import (
 // get the answer that they know for a missing one.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	st := Of(r)
+	if casPath(r.URL.Path) {
+		// A Xet token is not an access token, and clients take 404 for "this server speaks an older protocol".
+		st.Route = &Route{ID: "none", Render: RenderText}
+		s.fail(w, r, errs.New(errs.NotFound, "This server does not have this part of the Xet protocol."))
+		return
+	}
 	actor, err := s.actor(r)
 	if err != nil {
 		s.fail(w, r, err)
@@ -24,6 +30,9 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	}
 	s.fail(w, r, errs.New(errs.NotFound, "There is nothing at this address. See /.well-known/openapi.md for what is."))
 }
+
+// casPath recognises the addresses of the Xet protocol.
+func casPath(path string) bool { return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") }
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Error-Message", "This address does not take the method "+headerText(r.Method)+".")

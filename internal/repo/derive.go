@@ -28,7 +28,7 @@ type Source struct {
 
 // The bounds of deriving.
 const (
-	maxDeriveFiles = 5000
+	maxDeriveFiles = 1000
 	maxSmallFile   = 2 << 20 // README.md, config.json, tokenizer_config.json
 	maxShards      = 200     // headers that are read of one sharded checkpoint
 )
@@ -45,13 +45,18 @@ func Derive(ctx context.Context, src Source, typ hub.RepoType) (*Facts, error) {
 	return f, d.err
 }
 
-// Affects reports whether a change of the file may change the facts, so that other commits can skip Derive.
+// Affects reports whether a change of the file may change the facts, so that other commits can skip Derive: they must
+// not cost more in a repository of many files.
 func Affects(typ hub.RepoType, file string) bool {
-	if !strings.Contains(file, "/") || typ == hub.Dataset {
-		return true
+	ext := strings.ToLower(path.Ext(file))
+	if typ == hub.Dataset && ext != "" {
+		return true // formats go by the endings of the data files
 	}
-	switch path.Ext(file) {
-	case ".safetensors", ".gguf", ".onnx", ".bin", ".h5", ".msgpack", ".tflite", ".keras", ".xml", ".nemo", ".joblib", ".pb":
+	top := !strings.Contains(file, "/")
+	switch ext {
+	case ".md", ".json", ".jinja":
+		return top
+	case ".safetensors", ".gguf", ".onnx", ".bin", ".h5", ".ot", ".msgpack", ".tflite", ".keras", ".xml", ".nemo", ".joblib", ".pb", ".mlmodel", ".mlmodelc":
 		return true
 	}
 	return strings.Contains(path.Base(file), ".tfevents.")

@@ -59,7 +59,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "fileHead", Method: http.MethodHead, Path: "/v1/files/{hash}", Right: authz.XetRead, Handler: a.fileHead},
 		{ID: "xorbData", Method: http.MethodGet, Path: "/xet/data/{hash}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.data},
 		{ID: "xorbData", Method: http.MethodHead, Path: "/xet/data/{hash}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.data},
-		{ID: "xetTelemetry", Method: http.MethodPost, Path: "/v1/telemetry", Right: authz.Public, Handler: telemetry},
+		{ID: "xetTelemetry", Method: http.MethodPost, Path: "/v1/telemetry", Right: authz.Signed, Handler: telemetry},
 		{ID: "shardUploadV1", Method: http.MethodPost, Path: "/shard/{prefix}/{hash}", Right: authz.XetWrite, Handler: a.shardV1},
 		{ID: "shardUploadV1", Method: http.MethodPut, Path: "/shard/{prefix}/{hash}", Right: authz.XetWrite, Handler: a.shardV1},
 	}

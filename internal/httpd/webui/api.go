@@ -1,0 +1,54 @@
+package webui
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/repo"
+)
+
+// API serves the pages.
+type API struct {
+	Accounts *account.Service
+	Authz    *authz.Authorizer
+	Repos    *repo.Service
+	Content  *content.Service
+	// Addr is whom a login counts against: (*httpd.Server).Addr, set once the server exists. nil: the peer itself.
+	Addr func(r *http.Request) netip.Addr
+}
+
+// Routes is the table.
+func (a *API) Routes() []httpd.Route {
+	get, post := http.MethodGet, http.MethodPost
+	routes := []httpd.Route{
+		{ID: "homePage", Method: get, Path: "/", Right: authz.Public, Handler: a.home},
+		{ID: "listPage", Method: get, Path: "/models", Right: authz.Public, Handler: a.list},
+		{ID: "listPage", Method: get, Path: "/datasets", Right: authz.Public, Handler: a.list},
+		{ID: "listPage", Method: get, Path: "/spaces", Right: authz.Public, Handler: a.list},
+		{ID: "namespacePage", Method: get, Path: "/{namespace}", Right: authz.Public, Handler: a.namespace},
+		{ID: "loginPage", Method: get, Path: "/login", Right: authz.Public, Handler: a.loginPage},
+		{ID: "login", Method: post, Path: "/login", Right: authz.Public, Handler: a.login},
+		{ID: "logout", Method: post, Path: "/logout", Right: authz.Public, Handler: a.logout},
+		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: avatar},
+		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
+	}
+	for _, prefix := range []string{"", "/datasets", "/spaces"} {
+		base := prefix + "/{namespace}/{repo}"
+		routes = append(routes,
+			httpd.Route{ID: "repoPage", Method: get, Path: base, Right: authz.RepoRead, Handler: a.repo},
+			httpd.Route{ID: "treePage", Method: get, Path: base + "/tree/{rev}/{path}", Right: authz.RepoRead, Handler: a.tree},
+			httpd.Route{ID: "blobPage", Method: get, Path: base + "/blob/{rev}/{path}", Right: authz.RepoContent, Handler: a.blob},
+			httpd.Route{ID: "commitPage", Method: get, Path: base + "/commit/{rev}", Right: authz.RepoRead, Handler: a.commit})
+	}
+	for i := range routes {
+		if routes[i].Policy == "" {
+			routes[i].Policy = httpd.PolicyPages
+		}
+		routes[i].Render = RenderPage
+	}
+	return routes
+}

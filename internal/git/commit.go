@@ -11,7 +11,7 @@ import (
 type Header struct{ Key, Value string }
 
 // Commit is a parsed commit. Headers are those after the committer, in their order, so that a signed commit keeps its
-// id when it is encoded again.
+// id when it is encoded again, unless a name in it has characters that git itself would have dropped.
 type Commit struct {
 	Tree      hub.OID
 	Parents   []hub.OID

@@ -15,7 +15,7 @@ import (
 const signed = `tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
 parent 4b825dc642cb6eb9a060e54bf8d69288fbee4904
 parent 1b825dc642cb6eb9a060e54bf8d69288fbee4904
-author Ünal Ö. <u@x> 1700000000 +0530
+author Ünal Ö <u@x> 1700000000 +0530
 committer C <c@x> 1700000001 -0300
 mergetag object 4b825dc642cb6eb9a060e54bf8d69288fbee4904
  type commit
@@ -38,7 +38,7 @@ func TestCommitRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(c.Encode()); got != signed && !strings.Contains(got, "Ö") {
+	if got := string(c.Encode()); got != signed {
 		t.Error(got)
 	}
 	if c.Subject() != "Subject goes on" || c.Body() != "Body" || c.Encoding() != "ISO-8859-1" || len(c.Parents) != 2 {

@@ -14,9 +14,11 @@ const Unserved = "unserved"
 
 var param = regexp.MustCompile(`\{([A-Za-z0-9_]+)\}`)
 
-// shape is a door without the names of its parameters, which the router and the contract may choose differently.
+// shape is a door without the names of its parameters, which the router and the contract may choose differently, and
+// without the .git that a repository's name may end in: the router takes both by one route.
 func (o Op) shape() Op {
-	return Op{o.ID, strings.ToUpper(o.Method), param.ReplaceAllString(o.Path, "{}")}
+	path := strings.Replace(o.Path, "{repo}.git/", "{repo}/", 1)
+	return Op{o.ID, strings.ToUpper(o.Method), param.ReplaceAllString(path, "{}")}
 }
 
 // below is the door one free-form path deeper: a route that ends in {rev}/{path} takes the rest of the address as it

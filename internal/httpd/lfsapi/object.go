@@ -68,12 +68,9 @@ func (a *API) open(r *http.Request, operation string, right authz.Right) (p lfs.
 		return p, sha, sc, refuse
 	}
 	pass, err := a.Gate.Check(r.Context(), d.userID, d.tokenID, d.repoID, right)
-	if err != nil {
-		return p, sha, sc, err
-	}
 	st := httpd.Of(r)
 	st.Actor, st.Repo = pass.Actor, pass.Repo
-	return p, sha, pass.Scope, nil
+	return p, sha, pass.Scope, err
 }
 
 // upload takes the bytes of an object. They count once they are known to be those that were announced.

@@ -48,7 +48,7 @@ const (
 	maxPasses = 10_000
 )
 
-// Check returns a pass, or the error that the hub answers to who lacks the right.
+// Check returns a pass, or the error that the hub answers to who lacks the right, with nothing but the actor.
 func (g *Gate) Check(ctx context.Context, userID, tokenID, repoID string, right authz.Right) (Pass, error) {
 	k, now := gateKey{userID, tokenID, repoID, right}, g.now()
 	g.mu.Lock()
@@ -59,7 +59,7 @@ func (g *Gate) Check(ctx context.Context, userID, tokenID, repoID string, right 
 	}
 	pass, err := g.check(ctx, k)
 	if err != nil {
-		return Pass{}, err
+		return Pass{Actor: pass.Actor}, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -77,10 +77,10 @@ func (g *Gate) check(ctx context.Context, k gateKey) (p Pass, err error) {
 		}
 	}
 	if p.Repo, err = g.Repos.Get(ctx, nil, k.repoID); err != nil {
-		return Pass{}, err
+		return p, err
 	}
 	if err = g.Authz.Repo(ctx, p.Actor, p.Repo.Subject(), k.right); err != nil {
-		return Pass{}, err
+		return p, err
 	}
 	p.Scope = xetstore.Scope{UserID: k.userID, RepoID: k.repoID}
 	p.Scope.Owners, p.Scope.All, err = g.Authz.ReadableOwners(ctx, p.Actor)

@@ -106,11 +106,11 @@ func (a *API) admit(r *http.Request, write bool) (xetstore.Scope, error) {
 		right = authz.RepoWrite
 	}
 	pass, err := a.Gate.Check(r.Context(), p.UserID, p.TokenID, p.RepoID, right)
+	st := httpd.Of(r)
+	st.Actor, st.Repo = pass.Actor, pass.Repo // known also when refused: it decides between 401 and 403
 	if err != nil {
 		return xetstore.Scope{}, err
 	}
-	st := httpd.Of(r)
-	st.Actor, st.Repo = pass.Actor, pass.Repo
 	if write && !p.Write {
 		return xetstore.Scope{}, errs.New(errs.Forbidden, "This Xet token only reads. Ask the hub for one that writes.")
 	}

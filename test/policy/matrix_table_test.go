@@ -1,0 +1,225 @@
+package policy
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/httpd/contract"
+)
+
+// How a request is answered. What was let in may still fail, for what it asks is wrong, but never with a refusal.
+const (
+	admitted     = 'A'
+	redirected   = 'M' // 307 to the repository's new name
+	hiddenAnon   = 'U' // 401 RepoNotFound
+	hidden       = 'N' // 404 RepoNotFound
+	forbidden    = 'F' // 403
+	signIn       = 'S' // 401, a proof is missing
+	badToken     = 'I' // 401 Invalid credentials in Authorization header
+	gatedAnon    = 'g' // 401 GatedRepo
+	gated        = 'G' // 403 GatedRepo
+	byOtherProof = 'P' // 401 or 403: it takes a signature or a token of another kind
+)
+
+// callers are the columns of the tables below. Those of the organisation ask for its repositories, all others for
+// olga's.
+var callers = []string{"anonymous", "stranger", "reader", "contributor", "writer", "orgadmin", "owner", "ownerread", "siteadmin", "revoked", "disabled"}
+
+// The states of a repository: the first four under their own name, the last two asked for by a name that it had before.
+const (
+	public      = "public"
+	private     = "private"
+	absent      = "absent"
+	gatedState  = "gated"
+	moved       = "moved"
+	movedHidden = "moved-private"
+	noRepo      = "-" // the route names none
+)
+
+var states = []string{public, private, absent, gatedState, moved, movedHidden}
+
+// row is what each caller gets, by state; a column per caller.
+type row map[string]string
+
+// a anonymous, s stranger, r reader, c contributor, w writer, o organisation's admin,
+// O owner, R owner with a read token, A administrator of the hub, - revoked token, x disabled user
+var (
+	//                                    asrcwoORA-x
+	reading = row{public: /*         */ "AAAAAAAAAII",
+		private:/*              */ "UNAAAAAAAII",
+		absent:/*              */ "UNNNNNNNNII",
+		gatedState:/*          */ "AAAAAAAAAII",
+		moved:/*               */ "MMMMMMMMMII",
+		movedHidden:/*         */ "UNMMMMMMMII"}
+	downloading = row{public: /*     */ "AAAAAAAAAII",
+		private:/*              */ "UNAAAAAAAII",
+		absent:/*              */ "UNNNNNNNNII",
+		gatedState:/*          */ "gGAAAAAAAII",
+		moved:/*               */ "MMMMMMMMMII",
+		movedHidden:/*         */ "UNMMMMMMMII"}
+	changing = row{public: /*        */ "SFFFAAAFAII",
+		private:/*              */ "UNFFAAAFAII",
+		absent:/*              */ "UNNNNNNNNII",
+		gatedState:/*          */ "SFFFAAAFAII",
+		moved:/*               */ "SFFFMMMFMII",
+		movedHidden:/*         */ "UNFFMMMFMII"}
+	// Duplicating reads one repository and makes another, in the caller's own namespace.
+	// A copy would be without the gate, so who may not write to a gated one may not copy it.
+	duplicating = row{public: /*     */ "SAAAAAAFAII",
+		private:/*              */ "UNAAAAAFAII",
+		absent:/*              */ "UNNNNNNNNII",
+		gatedState:/*          */ "gGGGAAAGAII",
+		moved:/*               */ "MMMMMMMMMII",
+		movedHidden:/*         */ "UNMMMMMMMII"}
+	// The gate comes before the right to write.
+	uploading = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: "gGFFAAAFAII",
+		moved: changing[moved], movedHidden: changing[movedHidden]}
+	// The repository is named in the body: the token is looked at before the body is, and nothing redirects.
+	changingByBody = row{public: /*  */ "SFFFAAAFAII",
+		private:/*              */ "SNFFAAAFAII",
+		absent:/*              */ "SNNNNNNFNII",
+		gatedState:/*          */ "SFFFAAAFAII",
+		moved:/*               */ "SFFFAAAFAII",
+		movedHidden:/*         */ "SNFFAAAFAII"}
+)
+
+// table is the expectation for each right.
+var table = map[authz.Right]row{
+	authz.RepoRead:     reading,
+	authz.RepoContent:  downloading,
+	authz.RepoWrite:    changing,
+	authz.RepoSettings: changing,
+	authz.RepoAdmin:    changing,
+	//                               asrcwoORA-x
+	authz.Public:    row{noRepo: "AAAAAAAAAII", public: reading[public], private: reading[private], absent: reading[absent], gatedState: reading[gatedState], moved: reading[moved], movedHidden: reading[movedHidden]},
+	authz.SignedIn:  row{noRepo: "SAAAAAAAAII"},
+	authz.Write:     row{noRepo: "SAAAAAAFAII"},
+	authz.SiteRead:  row{noRepo: "SFFFFFFFAII"},
+	authz.SiteAdmin: row{noRepo: "SFFFFFFFAII"},
+	authz.Signed:    row{noRepo: "PPPPPPPPPPP"},
+	authz.XetRead:   row{noRepo: "PPPPPPPPPPP"},
+	authz.XetWrite:  row{noRepo: "PPPPPPPPPPP"},
+}
+
+// probe is a plausible request to a route.
+type probe struct {
+	query   string
+	body    func(target) any
+	headers []string
+	rows    row                       // instead of the table's
+	inBody  bool                      // the body names the repository
+	prepare func(m *matrix, t target) // what must be there, in a repository of its own
+	refused bool                      // nothing about this request can succeed; it is about being admitted
+}
+
+// target is the repository that a request is about.
+type target struct{ plural, namespace, name, caller, fresh string }
+
+func (t target) id() string { return t.namespace + "/" + t.name }
+
+func (t target) singular() string { return strings.TrimSuffix(t.plural, "s") }
+
+func object(v map[string]any) func(target) any { return func(target) any { return v } }
+
+func text(s string) func(target) any { return func(target) any { return s } }
+
+var lfsObjects = []map[string]any{{"oid": strings.Repeat("ab", 32), "size": 5}}
+
+var (
+	ndjson  = []string{"Content-Type", "application/x-ndjson"}
+	lfsJSON = []string{"Content-Type", "application/vnd.git-lfs+json", "Accept", "application/vnd.git-lfs+json"}
+	form    = []string{"Content-Type", "application/x-www-form-urlencoded"}
+	octets  = []string{"Content-Type", "application/octet-stream"}
+)
+
+// probes are the requests, by route. GET and HEAD need none; every other route without one fails the test.
+var probes = map[string][]probe{
+	"createRepo": {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
+	"deleteRepo": {{inBody: true, rows: changingByBody, body: func(t target) any {
+		return map[string]any{"organization": t.namespace, "name": t.name, "type": t.singular()}
+	}}},
+	"moveRepo": {{inBody: true, rows: changingByBody, body: func(t target) any {
+		return map[string]any{"fromRepo": t.id(), "toRepo": t.namespace + "/" + t.fresh, "type": t.singular()}
+	}}},
+	"duplicateRepo": {{rows: duplicating, body: func(t target) any {
+		ns := t.caller
+		if ns == "anonymous" || ns == "revoked" || ns == "disabled" {
+			ns = "stranger"
+		}
+		return map[string]any{"repository": ns + "/" + t.fresh}
+	}}},
+	"updateRepoSettings": {{body: object(map[string]any{"discussionsDisabled": true})}, {body: object(map[string]any{"private": true})}},
+	"validateYaml":       {{body: object(map[string]any{"content": "---\nlicense: mit\n---\n", "repoType": "model"})}},
+	"pathsInfo":          {{body: object(map[string]any{"paths": []string{".gitattributes"}})}},
+	"preupload":          {{body: object(map[string]any{"files": []map[string]any{{"path": "a", "size": 1, "sample": "YQ=="}}})}},
+	"commit": {{headers: ndjson, body: text(`{"key":"header","value":{"summary":"s"}}` + "\n" +
+		`{"key":"file","value":{"path":"a","content":"YQ==","encoding":"base64"}}` + "\n")}},
+	"createBranch": {{body: object(map[string]any{})}},
+	"deleteBranch": {{prepare: func(m *matrix, t target) { m.must("POST", t, "/branch/topic", map[string]any{}) }}},
+	"createTag":    {{body: object(map[string]any{"tag": "v1"})}},
+	"deleteTag":    {{prepare: func(m *matrix, t target) { m.must("POST", t, "/tag/main", map[string]any{"tag": "main"}) }}},
+	"superSquash":  {{body: object(map[string]any{"message": "squashed"})}},
+	"lfsBatch": {
+		{headers: lfsJSON, body: object(map[string]any{"operation": "download", "objects": lfsObjects})},
+		{headers: lfsJSON, rows: uploading, body: object(map[string]any{"operation": "upload", "objects": lfsObjects})},
+	},
+	"lfsVerify":      {{headers: lfsJSON, body: object(map[string]any{"oid": strings.Repeat("ab", 32), "size": 5}), refused: true}},
+	"lfsLocks":       {{headers: lfsJSON, body: object(map[string]any{}), refused: true}},
+	"lfsUpload":      {{headers: octets, body: text("hello")}},
+	"xorbUpload":     {{headers: octets, body: text("x")}},
+	"shardUploadV1":  {{headers: octets, body: text("x")}},
+	"shardUploadV2":  {{headers: octets, body: text("x")}},
+	"xetTelemetry":   {{body: object(map[string]any{}), rows: row{noRepo: "AAAAAAAAAAA"}}}, // whatever is sent along, it is dropped
+	"bodyProbe":      {{body: text("x")}},
+	"telemetry":      {{}},
+	"login":          {{headers: form, body: text("username=nobody&password=wrong"), refused: true}},
+	"logout":         {{headers: form, body: text("")}},
+	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: changing}},
+	"gitUploadPack":  {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
+	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},
+}
+
+// parameters are what paths are filled with. A parameter that is not here fails the test.
+var parameters = map[string]string{
+	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "prefix": "default", "file": "olga.svg",
+	"hash": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga",
+}
+
+// pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.
+func pathOf(rt httpd.Route, t target) (path string, ok bool) {
+	ok = true
+	path = parameter.ReplaceAllStringFunc(rt.Path, func(p string) string {
+		switch name := p[1 : len(p)-1]; name {
+		case "repoType":
+			return t.plural
+		case "namespace":
+			return t.namespace
+		case "repo":
+			return t.name
+		default:
+			v, known := parameters[name]
+			if !known && rt.ID == contract.Unserved {
+				return "1"
+			}
+			ok = ok && known
+			if name == "path" && (rt.ID == "listTree" || rt.ID == "treeSize" || rt.ID == "treePage") {
+				return "" // a folder
+			}
+			return v
+		}
+	})
+	return path, ok
+}
+
+// probesOf are a route's requests; nil when nobody thought of one.
+func probesOf(rt httpd.Route) []probe {
+	if p := probes[rt.ID]; p != nil {
+		return p
+	}
+	if rt.ID == contract.Unserved || rt.Method == http.MethodGet || rt.Method == http.MethodHead {
+		return []probe{{refused: rt.ID == contract.Unserved}}
+	}
+	return nil
+}

@@ -104,7 +104,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Jobs: a.jobs, Log: a.log, Key: key,
+	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
 	a.content = content.New(a.db, a.git, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles),

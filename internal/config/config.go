@@ -52,11 +52,9 @@ type LFS struct {
 // Limits bound what one request may hold.
 type Limits struct {
 	RegularFile   int64 // bytes of a file that is kept in git itself
-	JSONBody      int64 // bytes of a JSON request
 	NDJSONLine    int64 // bytes of one line of a commit
 	CommitFiles   int64 // operations in one commit
 	CommitRegular int64 // bytes of all regular files of one commit
-	PushSize      int64 // bytes of a pack that git pushes
 	LargeFile     int64 // bytes of one large file
 }
 
@@ -80,11 +78,9 @@ func Default() *Config {
 		LFS:       LFS{Threshold: 5_000_000, KeepVersions: 5, Suffixes: defaultSuffixes},
 		Limits: Limits{
 			RegularFile:   10_000_000,
-			JSONBody:      10_000_000,
 			NDJSONLine:    20_000_000,
 			CommitFiles:   100_000,
 			CommitRegular: 1_000_000_000,
-			PushSize:      5_000_000_000,
 			LargeFile:     500_000_000_000,
 		},
 		XetTokenTTL:     15 * time.Minute,

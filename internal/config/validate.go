@@ -104,11 +104,9 @@ func (c *Config) checkLimits() error {
 		atLeast("rate-limit-resolvers", c.RateLimit.Resolvers, 0, "0"),
 		atLeast("rate-limit-pages", c.RateLimit.Pages, 0, "0"),
 		atLeast("max-regular-file", l.RegularFile, 1000, "1KB"),
-		atLeast("max-json-body", l.JSONBody, 100_000, "100KB"),
 		atLeast("max-ndjson-line", l.NDJSONLine, 10_000, "10KB"),
 		atLeast("max-commit-files", l.CommitFiles, 1, "1"),
 		atLeast("max-commit-regular", l.CommitRegular, l.RegularFile, "max-regular-file"),
-		atLeast("max-push", l.PushSize, 1_000_000, "1MB"),
 		atLeast("max-large-file", l.LargeFile, 1_000_000, "1MB"),
 	)
 	if l.RegularFile > 100_000_000 {

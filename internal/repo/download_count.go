@@ -15,11 +15,11 @@ import (
 // What counts: one download per repository, client and clock hour. A client is a user, or an address for those who are
 // not signed in; neither is stored, only a keyed hash that is forgotten after the window.
 const (
-	downloadWindow = time.Hour
-	flushEvery     = 3 * time.Second
-	maxBuffered    = 50_000
-	flushBatch     = 1000
-	day            = 24 * time.Hour
+	defaultDownloadWindow = time.Hour
+	flushEvery            = 3 * time.Second
+	maxBuffered           = 50_000
+	flushBatch            = 1000
+	day                   = 24 * time.Hour
 )
 
 // downloadBuffer holds what happened since the last flush. A crash loses at most these few seconds of counts.
@@ -35,7 +35,7 @@ type download struct {
 
 // CountDownload notes that a client fetched content of a repository. It costs no statement; Run writes the counts.
 func (s *Service) CountDownload(repoID, client string) {
-	d := download{repoID, hex.EncodeToString(s.mac("download", client)[:16]), s.now().UnixMicro() / downloadWindow.Microseconds()}
+	d := download{repoID, client, s.now().UnixMicro() / s.window.Microseconds()}
 	b := &s.downloads
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,6 +45,11 @@ func (s *Service) CountDownload(repoID, client string) {
 	if len(b.seen) < maxBuffered { // beyond, counts give way: they must not cost memory without bound
 		b.seen[d] = struct{}{}
 	}
+}
+
+// clientHash is how a client is kept: addresses and user ids themselves are nobody's business.
+func (s *Service) clientHash(client string) string {
+	return hex.EncodeToString(s.mac("download", client)[:16])
 }
 
 func (b *downloadBuffer) take() map[download]struct{} {
@@ -88,6 +93,7 @@ func (s *Service) FlushDownloads(ctx context.Context) error {
 func (s *Service) writeDownloads(ctx context.Context, tx *db.Tx, batch []download) error {
 	counts := map[string]int64{}
 	for _, d := range batch {
+		d.client = s.clientHash(d.client)
 		first, err := markSeen(ctx, tx, d)
 		if err != nil {
 			return err

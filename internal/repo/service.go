@@ -13,14 +13,15 @@ import (
 
 // Deps is what the service stands on.
 type Deps struct {
-	DB    *db.DB
-	Git   *gitstore.Store
-	Authz *authz.Authorizer
-	Jobs  *jobs.Queue // nil: nothing is scheduled
-	Log   *slog.Logger
-	Key   []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
-	LFS   LFSDefaults      // zero fields: DefaultLFS
-	Now   func() time.Time // nil: time.Now
+	DB             *db.DB
+	Git            *gitstore.Store
+	Authz          *authz.Authorizer
+	Jobs           *jobs.Queue // nil: nothing is scheduled
+	Log            *slog.Logger
+	DownloadWindow time.Duration    // within which the downloads of one client count as one; 0: an hour
+	Key            []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
+	LFS            LFSDefaults      // zero fields: DefaultLFS
+	Now            func() time.Time // nil: time.Now
 }
 
 // LFSDefaults are the server's settings for large files.
@@ -42,23 +43,28 @@ type Hooks struct {
 
 // Service is the repositories of a hub.
 type Service struct {
-	db    *db.DB
-	git   *gitstore.Store
-	authz *authz.Authorizer
-	log   *slog.Logger
-	key   []byte
-	lfs   LFSDefaults
-	now   func() time.Time
-	hooks Hooks
+	db     *db.DB
+	git    *gitstore.Store
+	authz  *authz.Authorizer
+	log    *slog.Logger
+	key    []byte
+	lfs    LFSDefaults
+	window time.Duration
+	now    func() time.Time
+	hooks  Hooks
 
 	found     *findCache
+	infos     *infoCache
 	tags      tagCache
 	downloads downloadBuffer
 }
 
 // New builds the service. Attach completes it.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache()}
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache(), infos: newInfoCache(), window: d.DownloadWindow}
+	if s.window <= 0 {
+		s.window = defaultDownloadWindow
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}

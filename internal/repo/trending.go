@@ -87,7 +87,7 @@ func writeRolled(ctx context.Context, tx *db.Tx, rows []rolled) error {
 // forgetDownloads drops the marks of windows that are over and the days that no total needs.
 func (s *Service) forgetDownloads(ctx context.Context, now, today int64) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM repo_download_seen WHERE bucket < ?`, now/downloadWindow.Microseconds()-1)
+		_, err := tx.Exec(ctx, `DELETE FROM repo_download_seen WHERE bucket < ?`, now/s.window.Microseconds()-1)
 		if err == nil {
 			_, err = tx.Exec(ctx, `DELETE FROM repo_download WHERE day < ?`, today-downloadDays)
 		}

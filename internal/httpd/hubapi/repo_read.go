@@ -25,7 +25,7 @@ func (a *API) repoRevision(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) info(w http.ResponseWriter, r *http.Request, commit string) error {
-	doc, err := a.Repos.Info(r.Context(), httpd.Of(r).Repo, repo.InfoOptions{
+	doc, err := a.Repos.InfoJSON(r.Context(), httpd.Of(r).Repo, repo.InfoOptions{
 		Commit: commit, Expand: expandOf(r.URL.Query()), Blobs: httpd.Bool(r, "blobs"), SecurityStatus: httpd.Bool(r, "securityStatus"),
 	})
 	if err != nil {

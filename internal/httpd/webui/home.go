@@ -18,8 +18,9 @@ type homePage struct {
 type homeShelf struct {
 	ID, Title, Path string
 	Newest, Top     []repoCard
-	TopTitle        string
-	TopEmpty, Empty string
+	Plural          string // within a sentence
+	TopTitle        string // what Top is ordered by; Top is empty when nobody cared yet
+	Empty           string
 }
 
 func (a *API) home(w http.ResponseWriter, r *http.Request) error {
@@ -41,12 +42,12 @@ func (a *API) home(w http.ResponseWriter, r *http.Request) error {
 func (a *API) homeShelf(r *http.Request, typ hub.RepoType) (homeShelf, error) {
 	s := homeShelf{
 		ID: typ.Plural(), Title: titles[typ], Path: listPath(typ, nil),
-		TopTitle: "Most downloaded", TopEmpty: "Nothing has been downloaded yet.", Empty: "No " + typ.Plural() + " yet.",
+		Plural: nouns[typ] + "s", TopTitle: "Most downloaded", Empty: "No " + nouns[typ] + "s yet.",
 	}
 	sort, number := "downloads", func(c repoCard) int64 { return c.Downloads }
 	if typ == hub.Space { // a Space is opened, not downloaded
 		sort, number = "likes", func(c repoCard) int64 { return c.Likes }
-		s.TopTitle, s.TopEmpty = "Most liked", "Nothing has been liked yet."
+		s.TopTitle = "Most liked"
 	}
 	var err error
 	if s.Newest, _, err = a.shelf(r, repo.Query{Type: typ, Sort: "createdAt", Page: hub.Page{Limit: onShelf}}); err != nil || len(s.Newest) == 0 {

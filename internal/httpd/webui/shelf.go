@@ -11,7 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/repo"
 )
 
-// card is a repository in a list.
+// repoCard is a repository in a list.
 type repoCard struct {
 	Path, Namespace, Name string
 	Kind                  string // task, library or SDK

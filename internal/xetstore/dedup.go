@@ -98,7 +98,7 @@ func (s *Store) keepHandedOut(ctx context.Context, listed []*xet.Index) error {
 
 func (s *Store) untouched(ctx context.Context, hashes []xet.Hash, since int64) (old []xet.Hash, err error) {
 	err = inBatches(hashes, func(keys [][]byte) error {
-		query, args, err := db.In("SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)", since, keys)
+		query, args, err := db.In(selectUntouched, since, keys)
 		if err != nil {
 			return err
 		}

@@ -16,8 +16,6 @@ type File struct {
 	SHA256 hub.SHA256
 }
 
-const ofRepo = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE "
-
 // FindFiles returns those of the files, named by SHA-256, that a repository has. q may be nil: outside of a transaction.
 func (s *Store) FindFiles(ctx context.Context, q db.Queryer, repoID string, shas []hub.SHA256) (map[hub.SHA256]File, error) {
 	if q == nil {
@@ -25,7 +23,7 @@ func (s *Store) FindFiles(ctx context.Context, q db.Queryer, repoID string, shas
 	}
 	found := make(map[hub.SHA256]File, len(shas))
 	err := inBatches(shas, func(keys [][]byte) error {
-		query, args, err := db.In(ofRepo+"f.sha256 IN (?)", repoID, keys)
+		query, args, err := db.In(selectRepoSHAs, repoID, keys)
 		if err != nil {
 			return err
 		}
@@ -57,7 +55,7 @@ func (s *Store) ByHash(ctx context.Context, q db.Queryer, repoID string, h xet.H
 		q = s.db
 	}
 	var row fileRow
-	err = q.Get(ctx, &row, ofRepo+"f.hash = ?", repoID, h[:])
+	err = q.Get(ctx, &row, selectRepoHash, repoID, h[:])
 	if db.IsNoRows(err) {
 		return File{}, false, nil
 	}
@@ -72,7 +70,7 @@ func (s *Store) Usage(ctx context.Context, q db.Queryer, repoID string) (bytes i
 	if q == nil {
 		q = s.db
 	}
-	err = q.Get(ctx, &bytes, "SELECT CAST(COALESCE(SUM(f.size), 0) AS BIGINT) FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash WHERE m.repo_id = ?", repoID)
+	err = q.Get(ctx, &bytes, selectUsage, repoID)
 	return bytes, errs.Wrap("xetstore.Usage", err)
 }
 

@@ -121,7 +121,10 @@ func (in *ingest) finishXorb() error {
 	}
 	h, s := c.index.Hash, in.store
 	stored := c.up.Size()
-	unlock := s.commits.lock(h)
+	unlock, err := s.commits.take(in.ctx, string(h[:]))
+	if err != nil {
+		return err
+	}
 	anew, err := s.commitBody(in.ctx, c.up, h)
 	unlock()
 	if err != nil {

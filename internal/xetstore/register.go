@@ -129,20 +129,18 @@ func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []xet.
 
 // CopyRepo gives one repository the right to all that another has.
 func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string) error {
-	_, err := tx.Exec(ctx, "INSERT INTO xet_repo_file (repo_id, file, created_at) SELECT ?, file, ? FROM xet_repo_file WHERE repo_id = ? ON CONFLICT DO NOTHING",
-		toRepo, s.micros(), fromRepo)
+	_, err := tx.Exec(ctx, copyRepoFiles, toRepo, s.micros(), fromRepo)
 	if err == nil {
-		_, err = tx.Exec(ctx, "INSERT INTO xet_repo_xorb (xorb, repo_id) SELECT xorb, ? FROM xet_repo_xorb WHERE repo_id = ? ON CONFLICT DO NOTHING",
-			toRepo, fromRepo)
+		_, err = tx.Exec(ctx, copyRepoXorbs, toRepo, fromRepo)
 	}
 	return errs.Wrap("xetstore.CopyRepo", err)
 }
 
 // DeleteRepo takes a repository's rights away. The bytes stay for the collector.
 func (s *Store) DeleteRepo(ctx context.Context, tx *db.Tx, repoID string) error {
-	_, err := tx.Exec(ctx, "DELETE FROM xet_repo_file WHERE repo_id = ?", repoID)
+	_, err := tx.Exec(ctx, deleteRepoFiles, repoID)
 	if err == nil {
-		_, err = tx.Exec(ctx, "DELETE FROM xet_repo_xorb WHERE repo_id = ?", repoID)
+		_, err = tx.Exec(ctx, deleteRepoXorbs, repoID)
 	}
 	return errs.Wrap("xetstore.DeleteRepo", err)
 }

@@ -9,6 +9,65 @@ import (
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
+// Statements as a whole. A list in parentheses is filled in by db.In.
+const (
+	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash = ?"
+	selectUntouched = "SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)"
+	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
+
+	selectTerms     = "SELECT hash, size, terms FROM xet_file WHERE hash = ?"
+	selectByHashes  = "SELECT hash, size, sha256, terms FROM xet_file WHERE hash IN (?)"
+	selectBySHAs    = "SELECT hash, sha256 FROM xet_file WHERE sha256 IN (?)"
+	selectRepoHash  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.hash = ?"
+	selectRepoSHAs  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.sha256 IN (?)"
+	selectUsage     = "SELECT CAST(COALESCE(SUM(f.size), 0) AS BIGINT) FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash WHERE m.repo_id = ?"
+	copyRepoFiles   = "INSERT INTO xet_repo_file (repo_id, file, created_at) SELECT ?, file, ? FROM xet_repo_file WHERE repo_id = ? ON CONFLICT DO NOTHING"
+	copyRepoXorbs   = "INSERT INTO xet_repo_xorb (xorb, repo_id) SELECT xorb, ? FROM xet_repo_xorb WHERE repo_id = ? ON CONFLICT DO NOTHING"
+	deleteRepoFiles = "DELETE FROM xet_repo_file WHERE repo_id = ?"
+	deleteRepoXorbs = "DELETE FROM xet_repo_xorb WHERE repo_id = ?"
+)
+
+// Pieces of inserts, which insertRows completes with as many rows as it has, and of the visibility test of a scope.
+const (
+	fragInsertXorbs     = "INSERT INTO xet_xorb (hash, chunks, raw_size, body_size, stored_size, created_at, touched_at) VALUES "
+	fragInsertUploads   = "INSERT INTO xet_xorb_upload (xorb, user_id, created_at) VALUES "
+	fragInsertFiles     = "INSERT INTO xet_file (hash, size, sha256, terms, created_at) VALUES "
+	fragInsertRepoFiles = "INSERT INTO xet_repo_file (repo_id, file, created_at) VALUES "
+	fragInsertRepoXorbs = "INSERT INTO xet_repo_xorb (xorb, repo_id) VALUES "
+	fragInsertChunks    = "INSERT INTO xet_chunk (chunk, xorb) VALUES "
+
+	fragVisible  = "SELECT x.hash FROM xet_xorb x WHERE x.hash IN (?) AND "
+	fragByChunk  = "SELECT x.hash FROM xet_chunk c JOIN xet_xorb x ON x.hash = c.xorb WHERE c.chunk = ? AND "
+	fragSent     = "(EXISTS (SELECT 1 FROM xet_xorb_upload u WHERE u.xorb = x.hash AND u.user_id = ? AND u.user_id <> '') OR "
+	fragReadable = "EXISTS (SELECT 1 FROM xet_repo_xorb m JOIN repo r ON r.id = m.repo_id WHERE m.xorb = x.hash" +
+		" AND (r.id = ? OR (r.visibility = 'public' AND r.gated = '' AND NOT r.disabled)"
+	fragOwned = " OR (r.owner_id IN (?) AND NOT r.disabled)"
+)
+
+// visibleTest is the condition that the xorb x is known to a scope: the user has sent its bytes, or may read a
+// repository that is made of it. Gated and disabled repositories are not for everybody, so that being public alone does
+// not make their xorbs known.
+func (sc Scope) visibleTest() (condition string, args []any) {
+	if sc.All {
+		return "1 = 1", nil
+	}
+	condition, args = fragSent+fragReadable, []any{sc.UserID, sc.RepoID}
+	if len(sc.Owners) > 0 {
+		condition, args = condition+fragOwned, append(args, sc.Owners)
+	}
+	return condition + ")))", args
+}
+
+// selectVisible returns those of some xorbs that a scope knows.
+func selectVisible(ctx context.Context, q db.Queryer, sc Scope, keys [][]byte) (rows [][]byte, err error) {
+	test, args := sc.visibleTest()
+	query, args, err := db.In(fragVisible+test, append([]any{keys}, args...)...)
+	if err == nil {
+		err = q.Select(ctx, &rows, query, args...)
+	}
+	return rows, err
+}
+
 // xorbRow is a row of xet_xorb.
 type xorbRow struct {
 	Hash       []byte
@@ -29,7 +88,7 @@ func newXorbRow(x *xet.Index, stored, now int64) xorbRow {
 // getXorb returns a xorb's row, nil if there is none.
 func getXorb(ctx context.Context, q db.Queryer, h xet.Hash) (*xorbRow, error) {
 	var row xorbRow
-	err := q.Get(ctx, &row, "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash = ?", h[:])
+	err := q.Get(ctx, &row, selectXorb, h[:])
 	if db.IsNoRows(err) {
 		return nil, nil
 	}
@@ -42,7 +101,7 @@ func insertXorbs(ctx context.Context, tx *db.Tx, rows []xorbRow, anew bool) erro
 	if anew {
 		clash += ", body_size = excluded.body_size, stored_size = excluded.stored_size"
 	}
-	return insertRows(ctx, tx, "INSERT INTO xet_xorb (hash, chunks, raw_size, body_size, stored_size, created_at, touched_at) VALUES ", 7, clash,
+	return insertRows(ctx, tx, fragInsertXorbs, 7, clash,
 		len(rows), func(i int) []any {
 			r := &rows[i]
 			return []any{r.Hash, r.Chunks, r.RawSize, r.BodySize, r.StoredSize, r.CreatedAt, r.CreatedAt}
@@ -52,7 +111,7 @@ func insertXorbs(ctx context.Context, tx *db.Tx, rows []xorbRow, anew bool) erro
 // touchXorbs keeps xorbs from the collector and returns how many there are.
 func touchXorbs(ctx context.Context, tx *db.Tx, hashes []xet.Hash, now int64) (n int64, err error) {
 	err = inBatches(hashes, func(keys [][]byte) error {
-		query, args, err := db.In("UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)", now, keys)
+		query, args, err := db.In(updateTouched, now, keys)
 		if err != nil {
 			return err
 		}
@@ -64,7 +123,7 @@ func touchXorbs(ctx context.Context, tx *db.Tx, hashes []xet.Hash, now int64) (n
 }
 
 func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, userID string, now int64) error {
-	return insertRows(ctx, tx, "INSERT INTO xet_xorb_upload (xorb, user_id, created_at) VALUES ", 3, " ON CONFLICT DO NOTHING",
+	return insertRows(ctx, tx, fragInsertUploads, 3, " ON CONFLICT DO NOTHING",
 		len(hashes), func(i int) []any { return []any{hashes[i][:], userID, now} })
 }
 
@@ -87,7 +146,7 @@ func (r *fileRow) file() File {
 // getTerms returns a file's size and terms, nil if there is no such file.
 func getTerms(ctx context.Context, q db.Queryer, h xet.Hash) (*fileRow, error) {
 	var row fileRow
-	err := q.Get(ctx, &row, "SELECT hash, size, terms FROM xet_file WHERE hash = ?", h[:])
+	err := q.Get(ctx, &row, selectTerms, h[:])
 	if db.IsNoRows(err) {
 		return nil, nil
 	}
@@ -98,7 +157,7 @@ func getTerms(ctx context.Context, q db.Queryer, h xet.Hash) (*fileRow, error) {
 func selectFiles(ctx context.Context, q db.Queryer, hashes []xet.Hash) (map[xet.Hash]*fileRow, error) {
 	found := map[xet.Hash]*fileRow{}
 	err := inBatches(hashes, func(keys [][]byte) error {
-		query, args, err := db.In("SELECT hash, size, sha256, terms FROM xet_file WHERE hash IN (?)", keys)
+		query, args, err := db.In(selectByHashes, keys)
 		if err != nil {
 			return err
 		}
@@ -118,7 +177,7 @@ func selectFiles(ctx context.Context, q db.Queryer, hashes []xet.Hash) (map[xet.
 func selectBySHA(ctx context.Context, q db.Queryer, shas []hub.SHA256) (map[hub.SHA256]xet.Hash, error) {
 	found := map[hub.SHA256]xet.Hash{}
 	err := inBatches(shas, func(keys [][]byte) error {
-		query, args, err := db.In("SELECT hash, sha256 FROM xet_file WHERE sha256 IN (?)", keys)
+		query, args, err := db.In(selectBySHAs, keys)
 		if err != nil {
 			return err
 		}
@@ -135,7 +194,7 @@ func selectBySHA(ctx context.Context, q db.Queryer, shas []hub.SHA256) (map[hub.
 }
 
 func insertFiles(ctx context.Context, tx *db.Tx, rows []fileRow, now int64) error {
-	return insertRows(ctx, tx, "INSERT INTO xet_file (hash, size, sha256, terms, created_at) VALUES ", 5,
+	return insertRows(ctx, tx, fragInsertFiles, 5,
 		" ON CONFLICT (hash) DO UPDATE SET sha256 = COALESCE(xet_file.sha256, excluded.sha256)",
 		len(rows), func(i int) []any {
 			r := &rows[i]
@@ -156,17 +215,17 @@ func nonNil(b []byte) []byte {
 }
 
 func insertRepoFiles(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, now int64) error {
-	return insertRows(ctx, tx, "INSERT INTO xet_repo_file (repo_id, file, created_at) VALUES ", 3, " ON CONFLICT DO NOTHING",
+	return insertRows(ctx, tx, fragInsertRepoFiles, 3, " ON CONFLICT DO NOTHING",
 		len(files), func(i int) []any { return []any{repoID, files[i][:], now} })
 }
 
 func insertRepoXorbs(ctx context.Context, tx *db.Tx, repoID string, xorbs []xet.Hash) error {
-	return insertRows(ctx, tx, "INSERT INTO xet_repo_xorb (xorb, repo_id) VALUES ", 2, " ON CONFLICT DO NOTHING",
+	return insertRows(ctx, tx, fragInsertRepoXorbs, 2, " ON CONFLICT DO NOTHING",
 		len(xorbs), func(i int) []any { return []any{xorbs[i][:], repoID} })
 }
 
 func insertChunks(ctx context.Context, tx *db.Tx, chunks []chunkRow) error {
-	return insertRows(ctx, tx, "INSERT INTO xet_chunk (chunk, xorb) VALUES ", 2, " ON CONFLICT DO NOTHING",
+	return insertRows(ctx, tx, fragInsertChunks, 2, " ON CONFLICT DO NOTHING",
 		len(chunks), func(i int) []any { return []any{chunks[i].chunk[:], chunks[i].xorb[:]} })
 }
 
@@ -175,9 +234,8 @@ type chunkRow struct{ chunk, xorb xet.Hash }
 
 // selectChunk returns xorbs that the chunk leads to and the scope knows.
 func selectChunk(ctx context.Context, q db.Queryer, sc Scope, chunk xet.Hash, limit int) ([]xet.Hash, error) {
-	test, args := sc.visibleTest("c.xorb")
-	query := "SELECT c.xorb FROM xet_chunk c WHERE c.chunk = ? AND " + test + " ORDER BY c.xorb LIMIT ?"
-	query, args, err := db.In(query, append(append([]any{chunk[:]}, args...), limit)...)
+	test, args := sc.visibleTest()
+	query, args, err := db.In(fragByChunk+test+" ORDER BY x.hash LIMIT ?", append(append([]any{chunk[:]}, args...), limit)...)
 	if err != nil {
 		return nil, err
 	}

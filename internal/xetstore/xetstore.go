@@ -2,7 +2,6 @@ package xetstore
 
 import (
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
@@ -18,7 +17,8 @@ type Options struct {
 	Now func() time.Time
 	// IndexCache and TermCache bound the memory of cached xorb indexes and term lists in bytes; 0: 32 MiB and 16 MiB.
 	IndexCache, TermCache int64
-	// Uploads is how many xorbs are verified at once, each in less than 1 MiB beside the blob store's buffers; 0: 32.
+	// Uploads is how many xorbs are verified at once, each in about 1 MiB beside the blob store's buffers; 0: 32. A
+	// quarter of them are open to each user, so that one on a slow line does not hold up the others.
 	Uploads int
 	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
 	Hashes int
@@ -45,7 +45,8 @@ type Store struct {
 
 	uploads, shards, hashes chan struct{} // slots
 	parsing                 byteBudget
-	commits                 keyedMutex // by xorb: one body per hash
+	users                   keyedSlots // uploads by user
+	commits                 keyedSlots // by xorb: one body per hash
 }
 
 // New makes a store on a migrated database.
@@ -61,6 +62,8 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.terms = newWeightedCache[xet.Hash](or(o.TermCache, defaultTermCache), termsWeight)
 	s.files = newFileCache(d)
 	s.uploads = make(chan struct{}, or(o.Uploads, defaultUploads))
+	s.users.each = max(cap(s.uploads)/4, 1)
+	s.commits.each = 1
 	s.shards = make(chan struct{}, shardsAtOnce)
 	s.hashes = make(chan struct{}, or(o.Hashes, defaultHashes))
 	return s
@@ -74,37 +77,3 @@ func or[T int | int64](v, def T) T {
 }
 
 func (s *Store) micros() int64 { return s.now().UnixMicro() }
-
-// keyedMutex is a mutex per key that takes no room while nobody holds it.
-type keyedMutex struct {
-	mu   sync.Mutex
-	held map[xet.Hash]*heldKey
-}
-
-type heldKey struct {
-	mu    sync.Mutex
-	users int
-}
-
-func (m *keyedMutex) lock(key xet.Hash) (unlock func()) {
-	m.mu.Lock()
-	if m.held == nil {
-		m.held = map[xet.Hash]*heldKey{}
-	}
-	k := m.held[key]
-	if k == nil {
-		k = &heldKey{}
-		m.held[key] = k
-	}
-	k.users++
-	m.mu.Unlock()
-	k.mu.Lock()
-	return func() {
-		k.mu.Unlock()
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if k.users--; k.users == 0 {
-			delete(m.held, key)
-		}
-	}
-}

@@ -2,7 +2,6 @@ package xetstore
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/cairnhub/cairn/internal/blob"
@@ -21,6 +20,11 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 	if sc.UserID == "" {
 		return false, errs.New(errs.Unauthenticated, "Uploads need a user")
 	}
+	done, err := s.users.take(ctx, sc.UserID)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	if err := take(ctx, s.uploads); err != nil {
 		return false, err
 	}
@@ -61,7 +65,10 @@ func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Rea
 	if _, err := up.Write(index.AppendTrailer(nil)); err != nil {
 		return err
 	}
-	unlock := s.commits.lock(hash)
+	unlock, err := s.commits.take(ctx, string(hash[:]))
+	if err != nil {
+		return err
+	}
 	defer unlock()
 	stored, err := s.commitBody(ctx, up, hash)
 	if err != nil {
@@ -149,14 +156,3 @@ func (s *Store) OpenXorb(ctx context.Context, hash xet.Hash, off, n int64) (io.R
 	}
 	return r, nil
 }
-
-func take(ctx context.Context, slots chan struct{}) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for a turn: %w", ctx.Err())
-	}
-}
-
-func give(slots chan struct{}) { <-slots }

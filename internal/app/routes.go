@@ -10,8 +10,10 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd/adminapi"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
 	"github.com/cairnhub/cairn/internal/httpd/fileapi"
+	"github.com/cairnhub/cairn/internal/httpd/gitapi"
 	"github.com/cairnhub/cairn/internal/httpd/hubapi"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
+	"github.com/cairnhub/cairn/internal/httpd/webui"
 	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 )
 
@@ -35,6 +37,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
+	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content}
 	unserved, err := unservedRoutes()
 	if err != nil {
 		return nil, err
@@ -42,7 +45,10 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	srv, err = httpd.New(httpd.Options{
 		Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Log: a.log, URL: a.cfg.URL, TrustedProxies: a.cfg.Proxies,
 		RateLimit: a.rateLimit(), Observe: observe,
-	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), ops.Routes(), unserved)
+	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), gitapi.Routes(), ops.Routes(), unserved)
+	if err == nil {
+		pages.Addr = srv.Addr
+	}
 	return srv, err
 }
 

@@ -24,7 +24,7 @@ const (
 )
 
 // Serve runs the hub until ctx ends, then lets the requests under way finish. out gets what a person reads at the start.
-func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) error {
+func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
 	unlock, err := lockFolder(cfg.Data)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer func() { err = errors.Join(err, a.Close()) }()
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("%w: choose another address with --listen", err)

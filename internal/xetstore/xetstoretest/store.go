@@ -43,10 +43,12 @@ func (e *Env) Repo(t testing.TB, id, owner, visibility string) {
 	}
 }
 
+const fragCount = "SELECT COUNT(*) FROM "
+
 // Count is the number of rows of a table.
 func (e *Env) Count(t testing.TB, table string) (n int) {
 	t.Helper()
-	if err := e.DB.Get(context.Background(), &n, "SELECT COUNT(*) FROM "+table); err != nil {
+	if err := e.DB.Get(context.Background(), &n, fragCount+table); err != nil {
 		t.Fatal(err)
 	}
 	return n

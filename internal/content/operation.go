@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
@@ -39,6 +40,7 @@ type changes struct {
 	byPath  map[string]int   // path -> its edit; the last one said wins
 	large   []largeFile      // to be proved
 	deletes map[int]deletion // edit -> what must exist
+	cleared []string         // paths that are deleted and then written: a folder there makes way
 	moves   []move
 	regular int64 // bytes of regular files
 	ops     int
@@ -138,10 +140,11 @@ func (c *changes) put(op Operation, oid hub.OID) {
 
 func (c *changes) set(e gitstore.Edit) {
 	if i, ok := c.byPath[e.Path]; ok {
-		c.edits[i] = e
-		if !e.Delete {
+		if c.edits[i].Delete && !e.Delete {
 			delete(c.deletes, i)
+			c.cleared = append(c.cleared, e.Path)
 		}
+		c.edits[i] = e
 		return
 	}
 	c.byPath[e.Path] = len(c.edits)
@@ -190,7 +193,16 @@ func (s *Service) resolve(ctx context.Context, base *Snapshot, c *changes) ([]gi
 			return nil, err
 		}
 	}
-	edits := c.edits
+	edits := slices.Clone(c.edits)
+	for _, p := range c.cleared {
+		e, err := base.entry(ctx, p)
+		if err == nil && e.Mode.IsDir() && !edits[c.byPath[p]].Delete {
+			edits = append(edits, gitstore.Edit{Path: p, Delete: true})
+		}
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+	}
 	for _, m := range c.moves {
 		from := base
 		if m.op.FromRev != "" {

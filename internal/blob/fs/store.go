@@ -8,15 +8,10 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/spool"
 )
-
-// leftoverAge is how old a temporary file must be to count as left by a process that died. Its lock decides; the age
-// only covers the moment between making a file and locking it.
-const leftoverAge = time.Minute
 
 // Store is a blob.Store.
 type Store struct {
@@ -56,7 +51,8 @@ func (s *Store) objects() string                 { return filepath.Join(s.root, 
 func (s *Store) path(key string) string          { return filepath.Join(s.objects(), filepath.FromSlash(key)) }
 func (s *Store) Check(ctx context.Context) error { return blob.Probe(ctx, s) }
 
-// removeLeftovers deletes old temporary files that no living process holds.
+// removeLeftovers deletes temporary files that no living process holds. One that was made but not yet locked may go as
+// well: who makes it looks, and makes another.
 func (s *Store) removeLeftovers() error {
 	entries, err := os.ReadDir(s.temporary())
 	if err != nil {
@@ -64,7 +60,7 @@ func (s *Store) removeLeftovers() error {
 	}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftoverAge {
+		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
 		path := filepath.Join(s.temporary(), entry.Name())
@@ -82,6 +78,12 @@ func (s *Store) removeLeftovers() error {
 
 // lock marks a temporary file as in use; the kernel frees it when the process ends.
 func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// removed reports whether an open file has no name any more.
+func removed(f *os.File) bool {
+	var st syscall.Stat_t
+	return syscall.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
+}
 
 // Stat returns the object's size and the time of its upload.
 func (s *Store) Stat(ctx context.Context, key string) (blob.Info, error) {

@@ -72,11 +72,37 @@ func TestLeftoversOfDeadProcessesGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, root)
-	if n := temporaries(t, s); n != 2 {
+	if n := temporaries(t, s); n != 1 {
 		t.Fatal("temporary files left:", n)
 	}
 	if err := up.Commit(ctx, "x"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUploadsBesideStarts makes temporary files while other stores open on the folder and remove what nobody holds.
+func TestUploadsBesideStarts(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 300 {
+			if _, err := New(root); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for n := 0; ; n++ {
+		if err := blob.PutBytes(ctx, s, fmt.Sprint("x", n%10), pattern(300<<10)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ended:
+			return
+		default:
+		}
 	}
 }
 

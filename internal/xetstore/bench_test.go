@@ -3,7 +3,9 @@ package xetstore_test
 import (
 	"bytes"
 	"io"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
 	"github.com/cairnhub/cairn/internal/db"
@@ -16,6 +18,25 @@ func sqliteFS(t testing.TB) *Env { return New(t, dbtest.New(t, db.SQLite), blobt
 
 const benchSize = 256 << 20
 
+// meter counts processor time, which other work on the machine changes less than the rate.
+type meter struct {
+	b     *testing.B
+	spent time.Duration
+	from  time.Duration
+}
+
+func (m *meter) start() { m.from = processTime() }
+func (m *meter) stop()  { m.spent += processTime() - m.from }
+func (m *meter) report() {
+	m.b.ReportMetric(m.spent.Seconds()/float64(m.b.N)/benchSize*(1<<30), "cpu-s/GiB")
+}
+
+func processTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func kinds(b *testing.B, f func(b *testing.B, data []byte)) {
 	b.Run("random", func(b *testing.B) { f(b, Random(1, benchSize)) })
 	b.Run("floats", func(b *testing.B) { f(b, Floats(1, benchSize)) })
@@ -25,13 +46,17 @@ func BenchmarkPutXorb(b *testing.B) {
 	kinds(b, func(b *testing.B, data []byte) {
 		u := (&Client{}).Pack(b, data)
 		b.SetBytes(benchSize)
+		m := &meter{b: b}
 		for range b.N {
 			b.StopTimer()
 			e := sqliteFS(b)
 			seeded(b, e)
 			b.StartTimer()
+			m.start()
 			putXorbs(b, e, alice, u)
+			m.stop()
 		}
+		m.report()
 	})
 }
 
@@ -42,16 +67,20 @@ func BenchmarkPutShard(b *testing.B) {
 		seeded(b, e)
 		putXorbs(b, e, alice, u)
 		b.SetBytes(benchSize)
+		m := &meter{b: b}
 		for range b.N {
 			b.StopTimer()
 			if _, err := e.DB.Exec(ctx, "DELETE FROM xet_file"); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
+			m.start()
 			if err := e.PutShard(ctx, alice, bytes.NewReader(u.Bytes()), nil); err != nil {
 				b.Fatal(err)
 			}
+			m.stop()
 		}
+		m.report()
 	})
 }
 
@@ -65,25 +94,33 @@ func BenchmarkWriteTo(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.SetBytes(benchSize)
-		for b.Loop() {
+		m := &meter{b: b}
+		for range b.N {
+			m.start()
 			if err := e.WriteTo(ctx, io.Discard, f, 0, f.Size); err != nil {
 				b.Fatal(err)
 			}
+			m.stop()
 		}
+		m.report()
 	})
 }
 
 func BenchmarkIngest(b *testing.B) {
 	kinds(b, func(b *testing.B, data []byte) {
 		b.SetBytes(benchSize)
+		m := &meter{b: b}
 		for range b.N {
 			b.StopTimer()
 			e := sqliteFS(b)
 			seeded(b, e)
 			b.StartTimer()
+			m.start()
 			if _, err := e.Ingest(ctx, alice, bytes.NewReader(data), xetstore.Expect{Size: -1}); err != nil {
 				b.Fatal(err)
 			}
+			m.stop()
 		}
+		m.report()
 	})
 }

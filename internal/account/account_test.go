@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -315,7 +316,8 @@ func TestThrottle(t *testing.T) {
 		}
 		err := s.tries.admit(ctx, guesser)
 		wantKind(t, err, errs.RateLimited)
-		if e := err.(*errs.Error); e.Detail["retryAfter"].(int) < 1 || e.Detail["retryAfter"].(int) > 61 {
+		var e *errs.Error
+		if errors.As(err, &e); e.Detail["retryAfter"].(int) < 1 || e.Detail["retryAfter"].(int) > 61 {
 			t.Fatalf("detail %v", e.Detail)
 		}
 		noError(t, s.tries.admit(ctx, throttleKey("victim", netip.MustParseAddr("203.0.113.5"))))

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,8 +28,13 @@ var verdicts = map[byte]func(error) bool{
 	'd': func(err error) bool { return errs.Is(err, errs.Forbidden) && message(err) == disabledText },
 }
 
-func code(err error) string    { return err.(*errs.Error).Code }
-func message(err error) string { return err.(*errs.Error).Msg }
+func code(err error) string    { return told(err).Code }
+func message(err error) string { return told(err).Msg }
+
+func told(err error) (e *errs.Error) {
+	errors.As(err, &e)
+	return e
+}
 
 // columns are the rights of the matrix; each caller has one verdict per column.
 var columns = []Right{Public, SignedIn, Write, RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin}

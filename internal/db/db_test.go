@@ -62,7 +62,7 @@ func TestTxCommitsAndRollsBack(t *testing.T) {
 			exec(t, tx, "DELETE FROM thing")
 			return refused
 		})
-		if err != refused || count(t, d) != 2 {
+		if !errors.Is(err, refused) || count(t, d) != 2 {
 			t.Fatal(err, count(t, d))
 		}
 		func() {

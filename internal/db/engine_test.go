@@ -78,7 +78,7 @@ func TestChanges(t *testing.T) {
 		t.Error("commit of another process not seen")
 	}
 	pg := dbtest.New(t, db.Postgres)
-	if pg.Changes() == pg.Changes() {
+	if first, second := pg.Changes(), pg.Changes(); first == second {
 		t.Error("repeats")
 	}
 }

@@ -35,7 +35,7 @@ func rebind(query string) string {
 // a string reads as two strings side by side, which is the same to us.
 func skipQuoted(query string, i int) int {
 	rest := query[i+1:]
-	end := -1
+	var end int
 	switch {
 	case query[i] == '\'' || query[i] == '"':
 		end = strings.IndexByte(rest, query[i])

@@ -49,7 +49,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	e.pool, e.readers = pool, &sqliteReaders{newStatements(pool.DB), pool}
 	watch, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	go e.watch(watch)
+	go e.watch(watch) //nolint:gosec // it lives as long as the engine, not as the call that opened it
 	return e, nil
 }
 

@@ -164,7 +164,6 @@ func TestBombs(t *testing.T) {
 	zero := newForge(1)
 	zero.entry(3, uint64(len(zeros)), nil, zeros)
 	packed := zero.pack()
-	zeros = nil
 	// A chain of deltas each of which doubles its base.
 	doubling := newForge(31)
 	size := uint64(4096)

@@ -63,18 +63,12 @@ type indexer struct {
 	lim   IndexLimits
 	total int64
 	objs  []ObjectInfo
-	heads []deltaHead
 	byOff map[int64][]int32   // base's offset -> deltas
 	byOID map[hub.OID][]int32 // base's id -> deltas
 	live  int64               // bytes of objects on the stack
 	left  int                 // deltas not yet resolved
 
 	offByOID map[hub.OID]int64 // see find
-}
-
-type deltaHead struct {
-	size int64
-	kind Kind
 }
 
 // spend counts work, so that a small pack cannot order an unbounded amount of it.

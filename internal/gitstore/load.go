@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -81,7 +82,7 @@ func (s *Store) loadState(ctx context.Context, repoID string) (*state, error) {
 			return st, nil
 		}
 		// A fold between the list and the catalogs takes rows away; the next list does not name them.
-		if err != errPackGone || try == 5 {
+		if !errors.Is(err, errPackGone) || try == 5 {
 			return nil, err
 		}
 	}

@@ -204,16 +204,14 @@ func (c *packFiles) sweep(dir string) {
 	c.swept = true
 	var total int64
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				total += info.Size()
+			}
+			if total > c.max || filepath.Ext(path) != ".pack" {
+				_ = os.Remove(path)
+			}
 		}
-		info, err := d.Info()
-		if err != nil {
-			return nil
-		}
-		if total += info.Size(); total > c.max || filepath.Ext(path) != ".pack" {
-			_ = os.Remove(path)
-		}
-		return nil
+		return nil // what cannot be read is not counted, and the others are
 	})
 }

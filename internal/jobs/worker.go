@@ -154,7 +154,7 @@ func (q *Queue) hold(ctx context.Context, c *claim, h Handler) error {
 			c.Lease, until = lease.UnixMicro(), lease
 		case err == nil, now.After(until): // taken over, or the database was out of reach for as long
 			cancel(errLeaseLost)
-			<-done
+			<-done //nolint:errcheck // whatever came of it, the job is another worker's now
 			return errLeaseLost
 		}
 	}

@@ -31,16 +31,16 @@ func rewrite(page []byte, opts Options) []byte {
 func rewriteTag(t *html.Token, opts Options) {
 	kept := t.Attr[:0]
 	for _, a := range t.Attr {
-		switch {
-		case a.Key == "id" || a.Key == "name":
+		switch a.Key {
+		case "id", "name":
 			a.Val = anchorPrefix + strings.TrimPrefix(a.Val, anchorPrefix)
-		case a.Key == "href":
+		case "href":
 			a.Val = resolveLink(a.Val, opts.LinkBase)
-		case a.Key == "src" || a.Key == "poster":
+		case "src", "poster":
 			a.Val = resolve(a.Val, opts.ImageBase)
-		case a.Key == "srcset":
+		case "srcset":
 			a.Val = resolveSet(a.Val, opts.ImageBase)
-		case a.Key == "rel" || a.Key == "disabled":
+		case "rel", "disabled":
 			continue
 		}
 		kept = append(kept, a)

@@ -66,10 +66,11 @@ func preparer(t *testing.T, dialect db.Dialect) func(text string) error {
 	t.Cleanup(func() { _ = pool.Close() })
 	return func(text string) error {
 		statement, err := pool.Prepare(d.Rebind(text))
-		if err == nil {
-			err = statement.Close()
+		if err != nil {
+			return err
 		}
-		return err
+		defer statement.Close()
+		return nil
 	}
 }
 

@@ -31,7 +31,7 @@ func NewBlocks() *Blocks {
 // aligned allocates a block at an address that direct I/O accepts.
 func aligned() *[blockSize]byte {
 	raw := make([]byte, blockSize+alignment)
-	skip := -uintptr(unsafe.Pointer(&raw[0])) & (alignment - 1)
+	skip := -uintptr(unsafe.Pointer(&raw[0])) & (alignment - 1) //nolint:gosec // only the address's low bits are read
 	return (*[blockSize]byte)(raw[skip:])
 }
 

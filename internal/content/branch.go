@@ -92,7 +92,11 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 	if exists && !n.Overwrite {
 		return errs.New(errs.Conflict, "Reference %s already exists", ref)
 	}
-	defer s.locks.lock(r.RowID)()
+	done, err := s.turns.Take(ctx, r.RowID)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var packs []*gitstore.Pack
 	target, err := s.branchStart(ctx, actor, r, n, &packs)
 	if err != nil {
@@ -156,7 +160,7 @@ func (s *Service) CreateTag(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 	if msg != "" {
 		w := s.git.NewPack(ctx, r.RowID)
 		defer w.Abort()
-		t := git.Tag{Object: snap.Commit, Kind: git.KindCommit, Name: name, Tagger: Author(actor, s.now()), Message: msg + "\n"}
+		t := git.Tag{Object: snap.Commit, Kind: git.KindCommit, Name: name, Tagger: repo.Author(actor, s.now()), Message: msg + "\n"}
 		if target, err = w.AddBytes(git.KindTag, t.Encode()); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/card"
 	"github.com/cairnhub/cairn/internal/db"
@@ -101,7 +100,11 @@ func checkCard(c *changes, t hub.RepoType) error {
 
 // land puts the commit on the branch, following it while others move it.
 func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref string, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
-	defer s.locks.lock(r.RowID)()
+	done, err := s.turns.Take(ctx, r.RowID)
+	if err != nil {
+		return hub.OID{}, err
+	}
+	defer done()
 	var packs []*gitstore.Pack
 	for range commitRetry {
 		base, err := s.baseOf(ctx, r, ref)
@@ -171,14 +174,9 @@ func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n 
 }
 
 func (s *Service) writeCommit(ctx context.Context, actor hub.Actor, w *gitstore.PackWriter, tree hub.OID, parents []hub.OID, msg string) (hub.OID, error) {
-	who := Author(actor, s.now())
+	who := repo.Author(actor, s.now())
 	c := git.Commit{Tree: tree, Parents: parents, Author: who, Committer: who, Message: msg}
 	return w.AddBytes(git.KindCommit, c.Encode())
-}
-
-// Author is how an actor stands in commits. The address is one that no mail reaches: addresses are private.
-func Author(a hub.Actor, at time.Time) git.Signature {
-	return git.Signature{Name: a.Name, Email: a.Name + "@users.noreply.cairn", When: at.UTC().Truncate(time.Second)}
 }
 
 func message(summary, description string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
@@ -12,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/slot"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -34,12 +34,12 @@ type Service struct {
 	log    *slog.Logger
 	limits Limits
 	now    func() time.Time
-	locks  keyedMutex
+	turns  *slot.Keyed[string] // by repository: commits queue instead of colliding
 }
 
 // New builds the service.
 func New(d *db.DB, g *gitstore.Store, x *xetstore.Store, r *repo.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
-	s := &Service{db: d, git: g, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now}
+	s := &Service{db: d, git: g, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1)}
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
 	return s
@@ -98,42 +98,7 @@ func (s *Service) HasRef(ctx context.Context, r *repo.Repo, name string) bool {
 	return false
 }
 
-// keyedMutex serialises the commits to one repository within this process, so that they queue instead of colliding.
-// Between processes the compare-and-swap on the ref decides.
-type keyedMutex struct {
-	mu sync.Mutex
-	m  map[string]*keyedLock
-}
-
-type keyedLock struct {
-	sync.Mutex
-	waiting int
-}
-
-func (k *keyedMutex) lock(key string) (unlock func()) {
-	k.mu.Lock()
-	if k.m == nil {
-		k.m = map[string]*keyedLock{}
-	}
-	l := k.m[key]
-	if l == nil {
-		l = &keyedLock{}
-		k.m[key] = l
-	}
-	l.waiting++
-	k.mu.Unlock()
-	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		if l.waiting--; l.waiting == 0 {
-			delete(k.m, key)
-		}
-		k.mu.Unlock()
-	}
-}
-
-// readAll reads a small file of the repository, at most limit bytes; absent files are empty.
+// readSmall reads a small file of the repository, at most limit bytes; absent files are empty.
 func (s *Snapshot) readSmall(ctx context.Context, path string, limit int64) ([]byte, bool, error) {
 	e, err := s.Git.Entry(ctx, s.Tree, path)
 	if isNotFound(err) {

@@ -24,7 +24,11 @@ func (s *Service) SuperSquash(ctx context.Context, actor hub.Actor, r *repo.Repo
 	if strings.TrimSpace(msg) == "" {
 		msg = "Super-squash branch '" + hub.ShortRef(ref) + "'"
 	}
-	defer s.locks.lock(r.RowID)()
+	done, err := s.turns.Take(ctx, r.RowID)
+	if err != nil {
+		return hub.OID{}, err
+	}
+	defer done()
 	base, err := s.baseOf(ctx, r, ref)
 	if err != nil {
 		return hub.OID{}, err

@@ -16,12 +16,12 @@ func (r *Repo) IsAncestor(ctx context.Context, anc, of hub.OID) (bool, error) {
 // and when a tip has moved on, the walk ends at the tip for which it was kept.
 func (r *Repo) reachable(ctx context.Context, oid hub.OID, tips []hub.OID) (bool, error) {
 	key := r.ancestorKey(oid, tips)
-	if v, ok := r.s.facts.get(key); ok {
+	if v, ok := r.s.facts.Get(key); ok {
 		return v.(bool), nil
 	}
 	found, err := r.findAncestor(ctx, oid, tips)
 	if err == nil {
-		r.s.facts.put(key, found, 8)
+		r.s.facts.Put(key, found, 8)
 	}
 	return found, err
 }
@@ -51,7 +51,7 @@ func (r *Repo) findAncestor(ctx context.Context, oid hub.OID, tips []hub.OID) (b
 			return false, nil
 		}
 		seen[o] = true
-		if v, ok := r.s.facts.get(factKey{repo: r.id, kind: factAncestor, a: oid, b: o}); ok {
+		if v, ok := r.s.facts.Get(factKey{repo: r.id, kind: factAncestor, a: oid, b: o}); ok {
 			return v.(bool), nil // when false, nothing behind o needs a visit
 		}
 		n, err := r.node(ctx, o)

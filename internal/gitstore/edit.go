@@ -168,7 +168,7 @@ func (ed *editor) write(raw []byte) (hub.OID, error) {
 		return oid, wrapGit(err)
 	}
 	ed.w.trees[oid] = t
-	ed.r.s.objects.put(objectKey{ed.r.id, oid}, t, t.Weight())
+	ed.r.s.objects.Put(objectKey{ed.r.id, oid}, t, t.Weight())
 	return oid, nil
 }
 

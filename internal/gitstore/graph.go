@@ -19,7 +19,7 @@ type node struct {
 
 func (r *Repo) node(ctx context.Context, oid hub.OID) (*node, error) {
 	key := objectKey{r.id, oid}
-	if n, ok := r.s.nodes.get(key); ok {
+	if n, ok := r.s.nodes.Get(key); ok {
 		return n, nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -37,12 +37,12 @@ func (r *Repo) node(ctx context.Context, oid hub.OID) (*node, error) {
 		}
 	}
 	n := &node{oid: oid, tree: c.Tree, parents: c.Parents, when: c.Committer.When.Unix()}
-	r.s.nodes.put(key, n, 80+20*int64(len(n.parents)))
+	r.s.nodes.Put(key, n, 80+20*int64(len(n.parents)))
 	return n, nil
 }
 
 func (r *Repo) cachedCommit(key objectKey) (*git.Commit, bool) {
-	v, ok := r.s.objects.get(key)
+	v, ok := r.s.objects.Get(key)
 	if !ok {
 		return nil, false
 	}

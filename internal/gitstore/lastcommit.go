@@ -58,7 +58,7 @@ func (r *Repo) LastCommits(ctx context.Context, commit hub.OID, dir string, name
 func (r *Repo) keepLast(commit hub.OID, dir string, found map[string]hub.OID) {
 	key := r.lastKey(commit, dir)
 	l := &lastCommits{m: map[string]hub.OID{}}
-	if v, ok := r.s.facts.get(key); ok {
+	if v, ok := r.s.facts.Get(key); ok {
 		l = v.(*lastCommits)
 	}
 	l.mu.Lock()
@@ -70,7 +70,7 @@ func (r *Repo) keepLast(commit hub.OID, dir string, found map[string]hub.OID) {
 		weight += int64(len(name)) + 80
 	}
 	l.mu.Unlock()
-	r.s.facts.put(key, l, weight)
+	r.s.facts.Put(key, l, weight)
 }
 
 // lastWalk goes back in history with the names that each commit still has to account for.
@@ -84,7 +84,7 @@ type lastWalk struct {
 
 // pass gives names to a commit, but for those that are known there.
 func (w *lastWalk) pass(ctx context.Context, commit hub.OID, names []string) error {
-	if v, ok := w.r.s.facts.get(w.r.lastKey(commit, w.dir)); ok {
+	if v, ok := w.r.s.facts.Get(w.r.lastKey(commit, w.dir)); ok {
 		known := v.(*lastCommits)
 		left := make([]string, 0, len(names))
 		for _, name := range names {

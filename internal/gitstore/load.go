@@ -30,7 +30,7 @@ func (s *Store) Open(ctx context.Context, repoID string) (*Repo, error) {
 
 // OpenAt is Open for callers that have read git_repo's two numbers already.
 func (s *Store) OpenAt(ctx context.Context, repoID string, packSeq, foldEpoch int64) (*Repo, error) {
-	st, ok := s.states.get(repoID)
+	st, ok := s.states.Get(repoID)
 	if !ok || !st.at(packSeq, foldEpoch) {
 		var err error
 		if st, err = s.load(ctx, repoID, packSeq, foldEpoch); err != nil {
@@ -74,11 +74,11 @@ const sqlListPacks = `SELECT r.pack_seq, r.fold_epoch, COALESCE(p.seq, 0) AS seq
 	WHERE r.repo_id = ? ORDER BY p.seq`
 
 func (s *Store) loadState(ctx context.Context, repoID string) (*state, error) {
-	old, _ := s.states.get(repoID)
+	old, _ := s.states.Get(repoID)
 	for try := 0; ; try++ {
 		st, err := s.loadOnce(ctx, repoID, old)
 		if err == nil {
-			s.states.put(repoID, st, st.bytes())
+			s.states.Put(repoID, st, st.bytes())
 			return st, nil
 		}
 		// A fold between the list and the catalogs takes rows away; the next list does not name them.

@@ -120,7 +120,7 @@ func (r *Repo) entryOrNone(ctx context.Context, tree hub.OID, path string) (git.
 func (r *Repo) Count(ctx context.Context, from hub.OID) (int, error) {
 	total, at := 0, from
 	for {
-		if v, ok := r.s.facts.get(r.countKey(at)); ok {
+		if v, ok := r.s.facts.Get(r.countKey(at)); ok {
 			total += v.(int)
 			break
 		}
@@ -133,7 +133,7 @@ func (r *Repo) Count(ctx context.Context, from hub.OID) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			r.s.facts.put(r.countKey(at), all, 8)
+			r.s.facts.Put(r.countKey(at), all, 8)
 			total += all
 			break
 		}
@@ -143,7 +143,7 @@ func (r *Repo) Count(ctx context.Context, from hub.OID) (int, error) {
 		}
 		at = n.parents[0]
 	}
-	r.s.facts.put(r.countKey(from), total, 8)
+	r.s.facts.Put(r.countKey(from), total, 8)
 	return total, nil
 }
 

@@ -82,7 +82,7 @@ func (s *Store) insertPack(ctx context.Context, tx *db.Tx, repoID string, p *Pac
 
 // feed gives the caches what was just committed.
 func (s *Store) feed(repoID string, p *Pack, seq, epoch int64) {
-	st, ok := s.states.get(repoID)
+	st, ok := s.states.Get(repoID)
 	if !ok || st.epoch != epoch {
 		return
 	}
@@ -91,9 +91,9 @@ func (s *Store) feed(repoID string, p *Pack, seq, epoch int64) {
 	if !ok {
 		return // another node's pack came between; the next Open loads both
 	}
-	s.states.put(repoID, st, weight)
+	s.states.Put(repoID, st, weight)
 	if p.packKey == "" {
-		s.inline.put(packKey{repoID, seq}, git.NewPackReader(bytes.NewReader(p.inline), p.cat), int64(len(p.inline)))
+		s.inline.Put(packKey{repoID, seq}, git.NewPackReader(bytes.NewReader(p.inline), p.cat), int64(len(p.inline)))
 	}
 }
 

@@ -30,7 +30,7 @@ const streamFrom = 256 << 10
 // NewPack starts a pack for a repository.
 func (s *Store) NewPack(_ context.Context, repoID string) *PackWriter {
 	w := &PackWriter{s: s, repoID: repoID, trees: map[hub.OID]*git.Tree{}}
-	w.st, _ = s.states.get(repoID)
+	w.st, _ = s.states.Get(repoID)
 	dir, err := s.spoolDir()
 	w.err = err
 	w.spool = git.NewSpool(dir, int(max(s.o.InlineMax, 1<<20)))

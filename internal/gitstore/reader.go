@@ -33,7 +33,7 @@ func (s *Store) borrow(ctx context.Context, st *state, p *pack) (r *git.PackRead
 }
 
 func (s *Store) inlinePack(ctx context.Context, st *state, p *pack) (*git.PackReader, error) {
-	if r, ok := s.inline.get(packKey{p.repoID, p.seq}); ok {
+	if r, ok := s.inline.Get(packKey{p.repoID, p.seq}); ok {
 		return r, nil
 	}
 	lo, hi, near := neighbours(st.all(), p)
@@ -53,7 +53,7 @@ func (s *Store) inlinePack(ctx context.Context, st *state, p *pack) (*git.PackRe
 			continue
 		}
 		r := git.NewPackReader(bytes.NewReader(row.Pack), q.cat)
-		s.inline.put(packKey{q.repoID, q.seq}, r, int64(len(row.Pack)))
+		s.inline.Put(packKey{q.repoID, q.seq}, r, int64(len(row.Pack)))
 		if q == p {
 			found = r
 		}

@@ -147,7 +147,7 @@ type weighed interface{ Weight() int64 }
 // parsed is an object of a kind, from the cache or parsed and put there.
 func parsed[T weighed](ctx context.Context, r *Repo, oid hub.OID, kind git.Kind, parse func([]byte) (T, error)) (v T, err error) {
 	key := objectKey{r.id, oid}
-	if c, ok := r.s.objects.get(key); ok {
+	if c, ok := r.s.objects.Get(key); ok {
 		if v, ok := c.(T); ok {
 			return v, nil
 		}
@@ -159,7 +159,7 @@ func parsed[T weighed](ctx context.Context, r *Repo, oid hub.OID, kind git.Kind,
 	if v, err = parse(data); err != nil {
 		return v, wrapGit(fmt.Errorf("%s %s: %w", kind, oid, err))
 	}
-	r.s.objects.put(key, v, v.Weight())
+	r.s.objects.Put(key, v, v.Weight())
 	return v, nil
 }
 

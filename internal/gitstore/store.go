@@ -12,6 +12,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/lru"
 )
 
 // DefaultBranch is what HEAD stands for.
@@ -51,11 +52,11 @@ type Store struct {
 	blobs blob.Store
 	o     Options
 
-	states  *lru[string, *state]
-	objects *lru[objectKey, any] // *git.Tree, *git.Commit, *git.Tag
-	nodes   *lru[objectKey, *node]
-	facts   *lru[factKey, any] // what was computed once from immutable objects
-	inline  *lru[packKey, *git.PackReader]
+	states  *lru.Cache[string, *state]
+	objects *lru.Cache[objectKey, any] // *git.Tree, *git.Commit, *git.Tag
+	nodes   *lru.Cache[objectKey, *node]
+	facts   *lru.Cache[factKey, any] // what was computed once from immutable objects
+	inline  *lru.Cache[packKey, *git.PackReader]
 	files   *packFiles
 
 	loads   singleflight.Group
@@ -77,11 +78,11 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	o = o.orDefault()
 	s := &Store{
 		db: d, blobs: blobs, o: o,
-		states:  newLRU[string, *state](o.StateBytes),
-		objects: newLRU[objectKey, any](o.ObjectCacheBytes),
-		nodes:   newLRU[objectKey, *node](o.ObjectCacheBytes / 4),
-		facts:   newLRU[factKey, any](o.ObjectCacheBytes / 4),
-		inline:  newLRU[packKey, *git.PackReader](o.InlineCacheBytes),
+		states:  lru.New[string, *state](o.StateBytes),
+		objects: lru.New[objectKey, any](o.ObjectCacheBytes),
+		nodes:   lru.New[objectKey, *node](o.ObjectCacheBytes / 4),
+		facts:   lru.New[factKey, any](o.ObjectCacheBytes / 4),
+		inline:  lru.New[packKey, *git.PackReader](o.InlineCacheBytes),
 	}
 	s.makeDir = sync.OnceValues(s.cacheDir)
 	s.files = newPackFiles(blobs, s.makeDir, o.CacheBytes)
@@ -98,7 +99,7 @@ func (s *Store) cacheDir() (string, error) {
 }
 
 // forget drops what is cached of a repository.
-func (s *Store) forget(repoID string) { s.states.remove(repoID) }
+func (s *Store) forget(repoID string) { s.states.Remove(repoID) }
 
 // now is the time as rows keep it: unix microseconds.
 func now() int64 { return time.Now().UnixMicro() }

@@ -45,7 +45,7 @@ func (r *Repo) TreeSize(ctx context.Context, tree hub.OID, path string) (files, 
 
 func (r *Repo) treeSize(ctx context.Context, oid hub.OID, depth int) (treeSize, error) {
 	key := factKey{repo: r.id, kind: factTreeSize, a: oid}
-	if v, ok := r.s.facts.get(key); ok {
+	if v, ok := r.s.facts.Get(key); ok {
 		return v.(treeSize), nil
 	}
 	if depth > maxTreeDepth {
@@ -72,7 +72,7 @@ func (r *Repo) treeSize(ctx context.Context, oid hub.OID, depth int) (treeSize, 
 		}
 		sum.files, sum.bytes = addSat(sum.files, one.files), addSat(sum.bytes, one.bytes)
 	}
-	r.s.facts.put(key, sum, 32)
+	r.s.facts.Put(key, sum, 32)
 	return sum, nil
 }
 

@@ -3,18 +3,15 @@ package repo
 import (
 	"context"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// maxFound bounds the cache of rows; a row is below a kilobyte.
-const maxFound = 8192
+const foundBytes = 8 << 20
 
 // findCache keeps rows for as long as the database has not changed.
-type findCache struct{ rows *lru.Cache[findKey, found] }
+type findCache = db.Memo[findKey, found]
 
 type findKey struct {
 	typ hub.RepoType
@@ -24,12 +21,10 @@ type findKey struct {
 type found struct {
 	repo       *Repo
 	redirected bool
-	changes    uint64
 }
 
-func newFindCache() *findCache {
-	rows, _ := lru.New[findKey, found](maxFound) // fails for a size below one only
-	return &findCache{rows}
+func newFindCache(d *db.DB) *findCache {
+	return db.NewMemo[findKey](d, foundBytes, func(found) int64 { return 1 << 10 })
 }
 
 // Find looks a repository up by its name, whatever the name's case, or by a name that it had before: then redirected is
@@ -43,15 +38,11 @@ func (s *Service) Find(ctx context.Context, q db.Queryer, id hub.RepoID) (r *Rep
 		return find(ctx, q, id.Type, id.Key())
 	}
 	k := findKey{id.Type, id.Key()}
-	changes := s.db.Changes()
-	if f, ok := s.found.rows.Get(k); ok && f.changes == changes {
-		return f.repo, f.redirected, nil
-	}
-	r, redirected, err = find(ctx, s.db, id.Type, k.key)
-	if err == nil {
-		s.found.rows.Add(k, found{r, redirected, changes})
-	}
-	return r, redirected, err
+	f, err := s.found.Get(k, func() (f found, err error) {
+		f.repo, f.redirected, err = find(ctx, s.db, k.typ, k.key)
+		return f, err
+	})
+	return f.repo, f.redirected, err
 }
 
 // find asks for the name and, when nobody has it, for who had it.

@@ -144,7 +144,7 @@ func (s *Service) initialCommit(ctx context.Context, actor hub.Actor, r *Repo, f
 	if err != nil {
 		return nil, err
 	}
-	who := git.Signature{Name: actor.Name, Email: actor.Name + "@users.noreply.cairn", When: s.now().UTC().Truncate(time.Second)}
+	who := Author(actor, s.now())
 	commit := git.Commit{Tree: tree, Author: who, Committer: who, Message: "initial commit\n"}
 	c := &firstCommit{}
 	if c.id, err = w.AddBytes(git.KindCommit, commit.Encode()); err != nil {
@@ -155,6 +155,11 @@ func (s *Service) initialCommit(ctx context.Context, actor hub.Actor, r *Repo, f
 	}
 	c.facts, err = Derive(ctx, inMemory(files), r.Type)
 	return c, err
+}
+
+// Author is how an actor stands in commits. The address is one that no mail reaches: addresses are private.
+func Author(a hub.Actor, at time.Time) git.Signature {
+	return git.Signature{Name: a.Name, Email: a.Name + "@users.noreply.cairn", When: at.UTC().Truncate(time.Second)}
 }
 
 // writeTree writes files and the folders above them, depth first.

@@ -61,7 +61,7 @@ type Service struct {
 
 // New builds the service. Attach completes it.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache(), infos: newInfoCache(), window: d.DownloadWindow}
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
 	if s.window <= 0 {
 		s.window = defaultDownloadWindow
 	}

@@ -89,5 +89,9 @@ func (b *idleBody) Read(p []byte) (int, error) {
 		b.last = now
 		_ = b.rc.SetReadDeadline(now.Add(idle))
 	}
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		_ = b.rc.SetReadDeadline(time.Time{}) // the handler may work for as long as it must
+	}
+	return n, err
 }

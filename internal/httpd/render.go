@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := statusOf[e.Kind]
 	// An anonymous caller is told to sign in where a signed-in one is told no: both for repositories that are absent or
 	// private, and for what needs a right.
-	if st.Actor.Anonymous() && (e.Code == errs.CodeRepoNotFound || e.Kind == errs.Forbidden) {
+	if st.Actor.Anonymous() && !provesItself(st.Route) && (e.Code == errs.CodeRepoNotFound || e.Kind == errs.Forbidden) {
 		status = http.StatusUnauthorized
 	}
 	h := w.Header()
@@ -66,6 +67,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		render = st.Route.Render
 	}
 	render(w, r, status, e)
+}
+
+// provesItself reports whether the route's request carries its own proof, beside which nobody signs in.
+func provesItself(rt *Route) bool {
+	return rt != nil && (rt.Right == authz.Signed || rt.Right == authz.XetRead || rt.Right == authz.XetWrite)
 }
 
 // asError gives the errors of the standard library that mean something to the caller their kind.

@@ -27,12 +27,12 @@ var (
 var routed = set(`
 	api datasets spaces models kernels buckets collections papers jobs organizations users resolve
 	login logout join signup settings new search admin-routes metrics healthz readyz
-	v1 v2 xorb xorbs shard shards chunk reconstruction reconstructions chunks xet cas lfs s3 dav oci oauth oauth2 oidc scim sso
+	avatars well-known v1 v2 xorb xorbs shard shards chunk reconstruction reconstructions chunks xet cas lfs s3 dav oci oauth oauth2 oidc scim sso
 	assets static web favicon.ico robots.txt front cdn-cgi info git`)
 
 // reserved are names that Cairn may come to need, or that would pass for the hub itself.
 var reserved = set(`
-	about account accounts activity admin-panel administrator anonymous app apps auth avatar avatars backup billing blog
+	about account accounts activity admin-panel administrator anonymous app apps auth avatar backup billing blog
 	bucket bundle cairn chat collection console contact dashboard dataset default deleted devices discussions docs
 	documentation download downloads edit enterprise events explore export feed files forgot-password forum ghost
 	graphql hardware health help home hub import inbox index inference integrations invitations invite kernel
@@ -41,7 +41,7 @@ var reserved = set(`
 	privacy profile public register repo repos repositories reset-password root rss security session sessions
 	sitemap.xml space sql staff status storage subscribe support system tags tasks team teams terms
 	terms-of-service token tokens trending undefined unsubscribe upload uploads user viewer webhook webhooks welcome
-	well-known whoami widgets`)
+	whoami widgets`)
 
 func set(words string) map[string]bool {
 	m := map[string]bool{}

@@ -36,10 +36,10 @@ func (s *Store) verifyClaims(ctx context.Context, claims []claim, progress func(
 	g.SetLimit(cap(s.hashes))
 	for i := range open {
 		g.Go(func() error {
-			if err := take(ctx, s.hashes); err != nil {
+			if err := s.hashes.Take(ctx); err != nil {
 				return err
 			}
-			defer give(s.hashes)
+			defer s.hashes.Give()
 			sum, err := s.hashFile(ctx, open[i].file, open[i].segments, p)
 			if err == nil && sum != open[i].file.SHA256 {
 				err = errFalseClaim

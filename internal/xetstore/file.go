@@ -40,13 +40,31 @@ func (s *Store) FindFiles(ctx context.Context, q db.Queryer, repoID string, shas
 	return found, errs.Wrap("xetstore.FindFiles", err)
 }
 
+// The memo of which file of a repository has a SHA-256.
+type (
+	fileKey struct {
+		repoID string
+		sha    hub.SHA256
+	}
+	foundFile struct {
+		file File
+		ok   bool
+	}
+)
+
+const (
+	fileMemo        = 8 << 20
+	foundFileWeight = 200
+)
+
 // FindFile is FindFiles for one, outside of a transaction, cached for as long as nothing in the database changes.
 func (s *Store) FindFile(ctx context.Context, repoID string, sha hub.SHA256) (f File, found bool, err error) {
-	return s.files.get(ctx, fileKey{repoID, sha}, func(ctx context.Context, k fileKey) (File, bool, error) {
-		files, err := s.FindFiles(ctx, nil, k.repoID, []hub.SHA256{k.sha})
-		f, ok := files[k.sha]
-		return f, ok, err
+	kept, err := s.files.Get(fileKey{repoID, sha}, func() (foundFile, error) {
+		files, err := s.FindFiles(ctx, nil, repoID, []hub.SHA256{sha})
+		f, ok := files[sha]
+		return foundFile{f, ok}, err
 	})
+	return kept.file, kept.ok, err
 }
 
 // ByHash returns the file with a Xet hash if the repository has it. q may be nil.
@@ -83,7 +101,7 @@ type fileTerms struct {
 func termsWeight(t *fileTerms) int64 { return 64 + 48*int64(len(t.segments)) }
 
 func (s *Store) termsOf(ctx context.Context, h xet.Hash) (*fileTerms, error) {
-	if t, ok := s.terms.get(h); ok {
+	if t, ok := s.terms.Get(h); ok {
 		return t, nil
 	}
 	row, err := getTerms(ctx, s.db, h)
@@ -98,6 +116,8 @@ func (s *Store) termsOf(ctx context.Context, h xet.Hash) (*fileTerms, error) {
 		return nil, s.damaged("terms of file "+h.String(), err)
 	}
 	t := &fileTerms{row.Size, segments}
-	s.terms.add(h, t)
+	if w := termsWeight(t); w <= s.maxTerms {
+		s.terms.Put(h, t, w)
+	}
 	return t, nil
 }

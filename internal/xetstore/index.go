@@ -21,7 +21,7 @@ func indexWeight(x *xet.Index) int64 { return 256 + 48*int64(x.NumChunks()) }
 
 // index returns what the blob's trailer says of a xorb.
 func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
-	if x, ok := s.indexes.get(h); ok {
+	if x, ok := s.indexes.Get(h); ok {
 		return x, nil
 	}
 	row, err := getXorb(ctx, s.db, h)
@@ -39,7 +39,7 @@ func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
 	if err != nil {
 		return nil, s.damaged("index of xorb "+h.String(), err)
 	}
-	s.indexes.add(h, x)
+	s.indexes.Put(h, x, indexWeight(x))
 	return x, nil
 }
 

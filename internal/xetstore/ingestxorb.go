@@ -121,7 +121,7 @@ func (in *ingest) finishXorb() error {
 	}
 	h, s := c.index.Hash, in.store
 	stored := c.up.Size()
-	unlock, err := s.commits.take(in.ctx, string(h[:]))
+	unlock, err := s.commits.Take(in.ctx, h)
 	if err != nil {
 		return err
 	}

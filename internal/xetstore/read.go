@@ -44,7 +44,7 @@ func (s *Store) stream(ctx context.Context, w io.Writer, segments []xet.Segment,
 		b.buf.release()
 		if err != nil {
 			if d.corrupt {
-				s.indexes.drop(b.index.Hash)
+				s.indexes.Remove(b.index.Hash)
 				err = s.damaged("xorb "+b.index.Hash.String(), err)
 			}
 			return err

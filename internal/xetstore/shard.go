@@ -35,15 +35,14 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	if err != nil {
 		return refused(err)
 	}
-	if err := take(ctx, s.shards); err != nil {
+	if err := s.shards.Take(ctx); err != nil {
 		return err
 	}
-	defer give(s.shards)
+	defer s.shards.Give()
 	reg, claims, err := s.verifyShard(ctx, sc, shard)
 	if err != nil {
 		return err
 	}
-	shard = nil
 	if err := s.verifyClaims(ctx, claims, progress); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/lru"
+	"github.com/cairnhub/cairn/internal/slot"
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
@@ -39,14 +41,15 @@ type Store struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	indexes *weightedCache[xet.Hash, *xet.Index]
-	terms   *weightedCache[xet.Hash, *fileTerms]
-	files   *fileCache
+	indexes  *lru.Cache[xet.Hash, *xet.Index]
+	terms    *lru.Cache[xet.Hash, *fileTerms]
+	maxTerms int64 // bytes of a list that is kept, so that one file does not push out all others
+	files    *db.Memo[fileKey, foundFile]
 
-	uploads, shards, hashes chan struct{} // slots
+	uploads, shards, hashes slot.Slots
 	parsing                 byteBudget
-	users                   keyedSlots // uploads by user
-	commits                 keyedSlots // by xorb: one body per hash
+	users                   *slot.Keyed[string]   // uploads by user
+	commits                 *slot.Keyed[xet.Hash] // by xorb: one body per hash
 }
 
 // New makes a store on a migrated database.
@@ -58,14 +61,15 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now}
-	s.indexes = newWeightedCache[xet.Hash](or(o.IndexCache, defaultIndexCache), indexWeight)
-	s.terms = newWeightedCache[xet.Hash](or(o.TermCache, defaultTermCache), termsWeight)
-	s.files = newFileCache(d)
-	s.uploads = make(chan struct{}, or(o.Uploads, defaultUploads))
-	s.users.each = max(cap(s.uploads)/2, 1)
-	s.commits.each = 1
-	s.shards = make(chan struct{}, shardsAtOnce)
-	s.hashes = make(chan struct{}, or(o.Hashes, defaultHashes))
+	s.indexes = lru.New[xet.Hash, *xet.Index](or(o.IndexCache, defaultIndexCache))
+	termCache := or(o.TermCache, defaultTermCache)
+	s.terms, s.maxTerms = lru.New[xet.Hash, *fileTerms](termCache), termCache/2
+	s.files = db.NewMemo[fileKey](d, fileMemo, func(foundFile) int64 { return foundFileWeight })
+	s.uploads = slot.Of(or(o.Uploads, defaultUploads))
+	s.users = slot.PerKey[string](max(cap(s.uploads)/2, 1))
+	s.commits = slot.PerKey[xet.Hash](1)
+	s.shards = slot.Of(shardsAtOnce)
+	s.hashes = slot.Of(or(o.Hashes, defaultHashes))
 	return s
 }
 

@@ -20,15 +20,15 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 	if sc.UserID == "" {
 		return false, errs.New(errs.Unauthenticated, "Uploads need a user")
 	}
-	done, err := s.users.take(ctx, sc.UserID)
+	done, err := s.users.Take(ctx, sc.UserID)
 	if err != nil {
 		return false, err
 	}
 	defer done()
-	if err := take(ctx, s.uploads); err != nil {
+	if err := s.uploads.Take(ctx); err != nil {
 		return false, err
 	}
-	defer give(s.uploads)
+	defer s.uploads.Give()
 	known, err := s.visible(ctx, s.db, sc, []xet.Hash{hash})
 	if err != nil {
 		return false, errs.Wrap("xetstore.PutXorb", err)
@@ -65,7 +65,7 @@ func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Rea
 	if _, err := up.Write(index.AppendTrailer(nil)); err != nil {
 		return err
 	}
-	unlock, err := s.commits.take(ctx, string(hash[:]))
+	unlock, err := s.commits.Take(ctx, hash)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Rea
 	if err := s.recordUpload(ctx, sc, hash, &row); err != nil {
 		return err
 	}
-	s.indexes.add(hash, index)
+	s.indexes.Put(hash, index, indexWeight(index))
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (s *Store) commitBody(ctx context.Context, up blob.Upload, hash xet.Hash) (
 	if s.intact(ctx, hash) {
 		return false, s.discard(ctx, up)
 	}
-	s.indexes.drop(hash)
+	s.indexes.Remove(hash)
 	return true, up.Commit(ctx, xorbKey(hash))
 }
 

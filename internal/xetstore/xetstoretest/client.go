@@ -78,7 +78,6 @@ type packer struct {
 	w       *xet.XorbWriter
 	pending map[xet.Hash]uint32 // chunks of the xorb being packed
 	open    []*xet.Segment      // segments that wait for its hash
-	chunks  map[*xet.Segment][]xet.Hash
 }
 
 func (p *packer) file(data []byte) {

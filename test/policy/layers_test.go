@@ -47,6 +47,7 @@ var layers = map[string]layer{
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
 	"internal/httpd/lfsapi": transport, "internal/httpd/adminapi": transport, "internal/httpd/webui": transport,
+	"internal/httpd/gitapi": transport,
 
 	"internal/app": assembly, "cmd/cairn": command,
 
@@ -81,6 +82,7 @@ var siblings = map[string][]string{
 	"internal/httpd/lfsapi":   {"internal/httpd", "internal/httpd/xetapi"},
 	"internal/httpd/adminapi": {"internal/httpd"},
 	"internal/httpd/webui":    {"internal/httpd"},
+	"internal/httpd/gitapi":   {"internal/httpd"},
 }
 
 // onlyFor narrows who may import a package although it stands low enough.

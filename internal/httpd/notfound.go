@@ -32,7 +32,9 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 // casPath recognises the addresses of the Xet protocol.
-func casPath(path string) bool { return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/") }
+func casPath(path string) bool {
+	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/v2/")
+}
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Error-Message", "This address does not take the method "+headerText(r.Method)+".")

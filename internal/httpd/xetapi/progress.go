@@ -84,7 +84,9 @@ func (a *API) report(out *progressWriter, r *http.Request, latest <-chan [2]int,
 				return out.fail(err, httpd.Of(r).ID)
 			}
 			one := 1
-			out.line(progressLine{Type: "committing", Stage: "syncing"})
+			if err := out.line(progressLine{Type: "committing", Stage: "syncing"}); err != nil {
+				return err
+			}
 			return out.line(progressLine{Type: "result", Result: &one})
 		}
 	}

@@ -109,7 +109,7 @@ func (a *App) build(ctx context.Context) error {
 	a.content = content.New(a.db, a.git, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles),
 		LFSThreshold: cfg.LFS.Threshold, LFSSuffixes: cfg.LFS.Suffixes})
-	a.repos.Attach(repo.Hooks{ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.xet.DeleteRepo})
+	a.repos.Attach(repo.Hooks{CheckPath: content.CheckPath, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.xet.DeleteRepo})
 	return nil
 }
 

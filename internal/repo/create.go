@@ -46,6 +46,13 @@ func (s *Service) Create(ctx context.Context, actor hub.Actor, n NewRepo) (*Repo
 	}
 	r := s.newRow(actor, n.ID, owner)
 	r.Visibility = n.Visibility
+	for _, f := range n.Files {
+		if s.hooks.CheckPath != nil {
+			if err := s.hooks.CheckPath(f.Path); err != nil {
+				return nil, err
+			}
+		}
+	}
 	files, err := n.files()
 	if err != nil {
 		return nil, err

@@ -58,8 +58,8 @@ func (a *API) commitBody(w http.ResponseWriter, r *http.Request) (commitHeader, 
 // ndjsonCommit reads the header line and leaves the operations to be read one by one.
 func ndjsonCommit(lines *lineReader) (commitHeader, iter.Seq2[content.Operation, error], error) {
 	key, v, err := lines.next()
+	lines.release() // now, whatever comes: the operations may never be read
 	if errors.Is(err, io.EOF) || err == nil && key != "header" {
-		lines.release()
 		return commitHeader{}, nil, errs.New(errs.Invalid, `The first line of a commit must have the key "header" with a summary.`)
 	}
 	if err != nil {

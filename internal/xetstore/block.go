@@ -10,13 +10,17 @@ import (
 )
 
 const (
-	blockSize   = 2 << 20 // what is read at once
-	blocksAhead = 3       // per stream: one read, one waiting, one written
+	largeBlock  = 2 << 20   // what is read at once
+	smallBlock  = 256 << 10 // the same while many read; any chunk fits
+	largeReads  = 8         // streams that read in large blocks: those that come when there are as many read in small ones
+	blocksAhead = 3         // per stream: one read, one waiting, one written
 )
 
 var (
-	blockPool  = sync.Pool{New: func() any { return new([blockSize]byte) }}
-	rawBuffers = sync.Pool{New: func() any { return new([xet.MaxChunk]byte) }}
+	largeBlocks = sync.Pool{New: func() any { return newReadBuffer(largeBlock) }}
+	smallBlocks = sync.Pool{New: func() any { return newReadBuffer(smallBlock) }}
+	largeTurns  = make(chan struct{}, largeReads)
+	rawBuffers  = sync.Pool{New: func() any { return new([xet.MaxChunk]byte) }}
 )
 
 // block is a run of whole stored chunks and what to write of them.
@@ -32,25 +36,32 @@ type block struct {
 // readBuffer is memory that several blocks may share.
 type readBuffer struct {
 	b    []byte
-	full *[blockSize]byte
+	full []byte
 	refs atomic.Int32
+	pool *sync.Pool
 	free chan<- struct{}
 }
 
+func newReadBuffer(size int) *readBuffer { return &readBuffer{full: make([]byte, size)} }
+
 func (b *readBuffer) release() {
 	if b.refs.Add(-1) == 0 {
-		blockPool.Put(b.full)
-		b.free <- struct{}{}
+		free := b.free
+		b.b, b.free = nil, nil
+		b.pool.Put(b)
+		free <- struct{}{}
 	}
 }
 
 // blockReader reads the stored bytes of a range of a file, ahead of who writes them.
 type blockReader struct {
-	ctx      context.Context
-	store    *Store
-	segments []xet.Segment
-	size     int64
-	from, to int64
+	ctx       context.Context
+	store     *Store
+	segments  []xet.Segment
+	size      int64
+	from, to  int64
+	pool      *sync.Pool // of buffers that are blockSize long
+	blockSize int64
 
 	out  chan block
 	free chan struct{}
@@ -65,6 +76,12 @@ func newBlockReader(ctx context.Context, s *Store, segments []xet.Segment, size,
 	r := &blockReader{
 		ctx: ctx, store: s, segments: segments, size: size, from: off, to: off + n,
 		out: make(chan block, blocksAhead), free: make(chan struct{}, blocksAhead),
+		pool: &smallBlocks, blockSize: smallBlock,
+	}
+	select {
+	case largeTurns <- struct{}{}:
+		r.pool, r.blockSize = &largeBlocks, largeBlock
+	default:
 	}
 	for range blocksAhead {
 		r.free <- struct{}{}
@@ -92,6 +109,9 @@ func (r *blockReader) drain() {
 		if b.buf != nil {
 			b.buf.release()
 		}
+	}
+	if r.pool == &largeBlocks {
+		<-largeTurns
 	}
 }
 
@@ -135,7 +155,7 @@ func (r *blockReader) term(t *xet.Term, skip, take int64) error {
 	}
 	defer body.Close()
 	for start < end {
-		next := blockEnd(x, start, end)
+		next := blockEnd(x, start, end, r.blockSize)
 		if err := r.load(body, x, start, next); err != nil {
 			return r.store.damaged("xorb "+t.Xorb.String(), err)
 		}
@@ -151,10 +171,10 @@ func (r *blockReader) term(t *xet.Term, skip, take int64) error {
 }
 
 // blockEnd is how many chunks from start on fit into a block: at least one, since a chunk is smaller.
-func blockEnd(x *xet.Index, start, end int) int {
+func blockEnd(x *xet.Index, start, end int, size int64) int {
 	next := start + 1
 	for next < end {
-		if _, n := x.PhysRange(start, next+1); n > blockSize {
+		if _, n := x.PhysRange(start, next+1); n > size {
 			break
 		}
 		next++
@@ -173,8 +193,8 @@ func (r *blockReader) load(body io.Reader, x *xet.Index, start, end int) error {
 		return r.ctx.Err()
 	}
 	_, n := x.PhysRange(start, end)
-	buf := &readBuffer{full: blockPool.Get().(*[blockSize]byte), free: r.free}
-	buf.b = buf.full[:n]
+	buf := r.pool.Get().(*readBuffer)
+	buf.b, buf.pool, buf.free = buf.full[:n], r.pool, r.free
 	buf.refs.Store(1)
 	r.last, r.lastIndex, r.start, r.end = buf, x, start, end
 	_, err := io.ReadFull(body, buf.b)

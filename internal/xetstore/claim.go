@@ -111,12 +111,12 @@ func (p *progressMeter) add(n int) {
 }
 
 const (
-	hashBlock  = 1 << 20
+	hashBlock  = 256 << 10
 	hashBlocks = 3
 )
 
-// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 3 MiB; sum must be
-// called, once.
+// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 768 KiB; sum must
+// be called, once.
 type asyncHash struct {
 	full, free chan []byte
 	block      []byte

@@ -20,11 +20,21 @@ type Expect struct {
 }
 
 // Ingest cuts plain bytes into chunks, stores them and gives the scope's repository the file, in one pass and in less than
-// 32 MiB. Bytes that are not what want says are errs.Invalid and leave no row behind.
+// 32 MiB. It waits for a turn as uploads of xorbs do. Bytes that are not what want says are errs.Invalid and leave no row
+// behind.
 func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
 	if sc.UserID == "" || sc.RepoID == "" {
 		return File{}, errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
 	}
+	done, err := s.users.Take(ctx, sc.UserID)
+	if err != nil {
+		return File{}, err
+	}
+	defer done()
+	if err := s.uploads.Take(ctx); err != nil {
+		return File{}, err
+	}
+	defer s.uploads.Give()
 	f, err := s.ingest(ctx, sc, r, want)
 	return f, errs.Wrap("xetstore.Ingest", err)
 }

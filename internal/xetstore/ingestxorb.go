@@ -27,8 +27,8 @@ type pendingChunk struct {
 	h xet.Hash
 }
 
-// chunksAhead are on their way from the chunker to the xorb: 16 × 128 KiB.
-const chunksAhead = 16
+// chunksAhead are on their way from the chunker to the xorb: 8 × 128 KiB.
+const chunksAhead = 8
 
 // keep puts a chunk into the xorb that is being written.
 func (in *ingest) keep(chunk []byte, h xet.Hash) (chunkPlace, error) {

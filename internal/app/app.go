@@ -37,6 +37,7 @@ type App struct {
 	authz    *authz.Authorizer
 	jobs     *jobs.Queue
 	git      *gitstore.Store
+	copies   *gitstore.Copies
 	xet      *xetstore.Store
 	repos    *repo.Service
 	content  *content.Service
@@ -97,6 +98,7 @@ func (a *App) build(ctx context.Context) error {
 	a.authz = authz.New(a.db)
 	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log})
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize})
+	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log})
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete}})

@@ -38,6 +38,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		return nil, err
 	}
 	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content}
+	smart := &gitapi.API{Copies: a.copies, Content: a.content, Authz: a.authz, Log: a.log, Version: Version}
 	unserved, err := unservedRoutes()
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	srv, err = httpd.New(httpd.Options{
 		Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Log: a.log, URL: a.cfg.URL, TrustedProxies: a.cfg.Proxies,
 		RateLimit: a.rateLimit(), Observe: observe,
-	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), gitapi.Routes(), ops.Routes(), unserved)
+	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), smart.Routes(), ops.Routes(), unserved)
 	if err == nil {
 		pages.Addr = srv.Addr
 	}

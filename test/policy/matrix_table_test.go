@@ -76,6 +76,9 @@ var (
 	// The gate comes before the right to write.
 	uploading = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: "gGFFAAAFAII",
 		moved: changing[moved], movedHidden: changing[movedHidden]}
+	// Whoever may read what has moved learns where it is before the right to write is looked at.
+	pushing = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: uploading[gatedState],
+		moved: downloading[moved], movedHidden: downloading[movedHidden]}
 	// The repository is named in the body: the token is looked at before the body is, and nothing redirects.
 	changingByBody = row{public: /*  */ "SFFFAAAFAII",
 		private:/*              */ "SNFFAAAFAII",
@@ -176,7 +179,7 @@ var probes = map[string][]probe{
 	"telemetry":      {{}},
 	"login":          {{headers: form, body: text("username=nobody&password=wrong"), refused: true}},
 	"logout":         {{headers: form, body: text("")}},
-	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: changing}},
+	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
 	"gitUploadPack":  {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
 	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},
 }

@@ -1,3 +1,6 @@
-// Package gitapi is git's smart HTTP protocol under /{namespace}/{repo}[.git]. The doors stand, with the rights that
-// they will need and the redirects of moved repositories; what is behind them is not built yet and says so.
+// Package gitapi is git's smart HTTP protocol under /{namespace}/{repo}[.git]: what refs there are, clone and fetch by
+// git's own upload-pack on a warm copy, and push.
+//
+// It speaks packets and turns errors into what a git client shows. It must not know how refs move or what a push may
+// hold; package content does.
 package gitapi

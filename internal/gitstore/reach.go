@@ -1,0 +1,234 @@
+package gitstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// CheckWants refuses objects that no ref reaches: what was squashed, deleted or forced away is gone for readers, whoever
+// knows its id. git itself sends in version 2 of its protocol whatever it is asked for. errs.NotFound names the first.
+func (p *Copy) CheckWants(ctx context.Context, wants []hub.OID) error {
+	tips := map[hub.OID]bool{}
+	for _, r := range p.tips.Refs {
+		tips[r.OID], tips[r.Peeled] = true, true
+	}
+	delete(tips, hub.OID{})
+	var commits, rest []hub.OID
+	for oid := range tips {
+		if kind, _ := p.view.Kind(oid); kind == git.KindCommit {
+			commits = append(commits, oid)
+		}
+	}
+	for _, oid := range wants {
+		if tips[oid] {
+			continue
+		}
+		if kind, _ := p.view.Kind(oid); kind == git.KindCommit {
+			ok, err := p.view.reachable(ctx, oid, commits)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return notOurs(oid)
+			}
+			continue
+		}
+		rest = append(rest, oid)
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return p.c.walks.check(ctx, p.view, p.tips, rest)
+}
+
+func notOurs(oid hub.OID) error { return errs.New(errs.NotFound, "not our ref %s", oid) }
+
+// reachCache keeps the walks of the repositories that partial clones read from.
+type reachCache struct {
+	mu   sync.Mutex
+	kept map[string]*reachWalk
+}
+
+const maxReachWalks = 64
+
+func (c *reachCache) get(view *Repo, tips *Tips) *reachWalk {
+	st := view.st.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.kept[view.id]
+	if w == nil || w.tips != tips.id || w.st.epoch != st.epoch {
+		if len(c.kept) >= maxReachWalks || c.kept == nil {
+			c.kept = map[string]*reachWalk{}
+		}
+		w = &reachWalk{r: newRepo(view.s, st), st: st, packs: len(st.all()), tips: tips.id, start: tips.Refs, seen: map[*pack][]uint64{}}
+		c.kept[view.id] = w
+	}
+	return w
+}
+
+func (c *reachCache) drop(view *Repo, w *reachWalk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept[view.id] == w {
+		delete(c.kept, view.id)
+	}
+}
+
+func (c *reachCache) check(ctx context.Context, view *Repo, tips *Tips, wants []hub.OID) error {
+	for {
+		w := c.get(view, tips)
+		bad, err := w.find(ctx, wants)
+		if err != nil {
+			c.drop(view, w)
+			return err
+		}
+		if bad.IsZero() {
+			return nil
+		}
+		if w.packs == len(w.st.all()) {
+			return notOurs(bad)
+		}
+		c.drop(view, w) // packs came since it began, so an object may have been marked where it is not found now
+	}
+}
+
+// reachWalk goes through the history from the tips, newest commits first, and marks one bit per object. It goes as far
+// as it was asked to and continues where it stopped.
+type reachWalk struct {
+	mu    sync.Mutex
+	r     *Repo
+	st    *state
+	packs int // when the walk began
+	tips  [sha256.Size]byte
+	start []git.AdvertisedRef // nil once begun
+	queue queue
+	seen  map[*pack][]uint64
+}
+
+// find is the first of the objects that no tip reaches, or zero.
+func (w *reachWalk) find(ctx context.Context, wants []hub.OID) (hub.OID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ref := range w.start {
+		if err := w.object(ctx, ref.OID, 0); err != nil {
+			return hub.OID{}, err
+		}
+	}
+	w.start = nil
+	for {
+		for len(wants) > 0 && w.marked(wants[0]) {
+			wants = wants[1:]
+		}
+		switch {
+		case len(wants) == 0:
+			return hub.OID{}, nil
+		case len(w.queue) == 0:
+			return wants[0], nil
+		}
+		n := w.queue.newest()
+		if err := w.tree(ctx, n.tree, 0); err != nil {
+			return hub.OID{}, err
+		}
+		for _, parent := range n.parents {
+			if err := w.object(ctx, parent, 0); err != nil {
+				return hub.OID{}, err
+			}
+		}
+	}
+}
+
+// place is the bit of an object, in the pack in which it is found.
+func (w *reachWalk) place(oid hub.OID) (bits []uint64, i int, ok bool) {
+	p, i, ok := w.st.find(oid)
+	if !ok {
+		return nil, 0, false
+	}
+	bits = w.seen[p]
+	if bits == nil {
+		bits = make([]uint64, (p.cat.Len()+63)/64)
+		w.seen[p] = bits
+	}
+	return bits, i, true
+}
+
+func (w *reachWalk) marked(oid hub.OID) bool {
+	bits, i, ok := w.place(oid)
+	return ok && bits[i/64]&(1<<(i%64)) != 0
+}
+
+// mark marks an object and reports whether it was not yet.
+func (w *reachWalk) mark(oid hub.OID) bool {
+	bits, i, ok := w.place(oid)
+	if !ok || bits[i/64]&(1<<(i%64)) != 0 {
+		return false
+	}
+	bits[i/64] |= 1 << (i % 64)
+	return true
+}
+
+// object marks a tip or a parent: commits wait in the queue, tags lead on.
+func (w *reachWalk) object(ctx context.Context, oid hub.OID, depth int) error {
+	kind, _ := w.r.Kind(oid)
+	switch kind {
+	case git.KindTree:
+		return w.tree(ctx, oid, 0)
+	case git.KindCommit:
+		if !w.mark(oid) {
+			return nil
+		}
+		n, err := w.r.node(ctx, oid)
+		if err == nil {
+			w.queue.add(n)
+		}
+		return err
+	case git.KindTag:
+		if !w.mark(oid) || depth > 10 {
+			return nil
+		}
+		t, err := w.r.Tag(ctx, oid)
+		if err != nil {
+			return err
+		}
+		return w.object(ctx, t.Object, depth+1)
+	}
+	w.mark(oid)
+	return nil
+}
+
+func (w *reachWalk) tree(ctx context.Context, oid hub.OID, depth int) error {
+	if !w.mark(oid) {
+		return nil
+	}
+	if depth > maxTreeDepth {
+		return errs.New(errs.Unprocessable, "Folders are nested deeper than %d", maxTreeDepth)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	data, err := w.r.object(ctx, oid, git.KindTree, git.MaxWhole)
+	if err != nil {
+		return err
+	}
+	t, err := git.ParseTree(data)
+	if err != nil {
+		return wrapGit(err)
+	}
+	for i := range t.Len() {
+		e := t.At(i)
+		switch {
+		case e.Mode.IsDir():
+			err = w.tree(ctx, e.OID, depth+1)
+		case e.Mode.IsBlob():
+			w.mark(e.OID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

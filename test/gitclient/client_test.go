@@ -1,0 +1,131 @@
+package gitclient
+
+import (
+	"bytes"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/testhub"
+)
+
+// user is somebody with a git of their own: a home, a configuration, a token.
+type user struct {
+	t    testing.TB
+	h    *testhub.Hub
+	who  testhub.Caller
+	home string
+	env  []string
+}
+
+func as(t testing.TB, h *testhub.Hub, who testhub.Caller) *user {
+	t.Helper()
+	u := &user{t: t, h: h, who: who, home: t.TempDir()}
+	name := who.Name
+	if name == "" {
+		name = "nobody"
+	}
+	u.write(u.home, ".gitconfig", "[user]\n\tname = "+name+"\n\temail = "+name+"@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[lfs]\n\tlocksverify = false\n")
+	u.env = []string{"HOME=" + u.home, "PATH=" + os.Getenv("PATH"), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "GIT_ASKPASS=/bin/false"}
+	return u
+}
+
+// remote is a repository's address with the user's token in it.
+func (u *user) remote(id string) string {
+	a, err := url.Parse(u.h.URL + "/" + id)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if u.who.Token != "" {
+		a.User = url.UserPassword(u.who.Name, u.who.Token)
+	}
+	return a.String()
+}
+
+// try runs a command in a folder and gives what it printed and whether it succeeded.
+func (u *user) try(dir, stdin, name string, args ...string) (string, bool) {
+	u.t.Helper()
+	cmd := exec.CommandContext(u.t.Context(), name, args...)
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, u.env, strings.NewReader(stdin)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	text := out.String()
+	if u.who.Token != "" {
+		text = strings.ReplaceAll(text, u.who.Token, "TOKEN") // failures are logged
+	}
+	return text, err == nil
+}
+
+// git runs git, which must succeed, and gives what it printed.
+func (u *user) git(dir string, args ...string) string {
+	u.t.Helper()
+	out, ok := u.try(dir, "", "git", args...)
+	if !ok {
+		u.t.Fatalf("git %s:\n%s", strings.Join(args, " "), out)
+	}
+	return strings.TrimSpace(out)
+}
+
+// refused runs git, which must fail and say all the words.
+func (u *user) refused(dir string, args []string, words ...string) string {
+	u.t.Helper()
+	out, ok := u.try(dir, "", "git", args...)
+	if ok {
+		u.t.Errorf("git %s succeeded:\n%s", strings.Join(args, " "), out)
+	}
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			u.t.Errorf("git %s does not say %q:\n%s", strings.Join(args, " "), w, out)
+		}
+	}
+	return out
+}
+
+// clone clones a repository into a new folder and checks every object of it.
+func (u *user) clone(id string, options ...string) string {
+	u.t.Helper()
+	dir := filepath.Join(u.t.TempDir(), "clone")
+	u.git("/", append(append([]string{"clone", "-q"}, options...), u.remote(id), dir)...)
+	u.fsck(dir)
+	return dir
+}
+
+// fsck checks a clone: git must have nothing to say.
+func (u *user) fsck(dir string) {
+	u.t.Helper()
+	if out := u.git(dir, "fsck", "--strict", "--full", "--no-dangling"); out != "" {
+		u.t.Errorf("git fsck --strict: %s", out)
+	}
+}
+
+func (u *user) write(dir, path, text string) {
+	u.t.Helper()
+	full := filepath.Join(dir, filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		u.t.Fatal(err)
+	}
+	if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+func (u *user) read(dir, path string) string {
+	u.t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// commit commits all that is in a folder and gives the commit's id.
+func (u *user) commit(dir, message string) string {
+	u.t.Helper()
+	u.git(dir, "add", "-A")
+	u.git(dir, "commit", "-q", "--allow-empty", "-m", message)
+	return u.git(dir, "rev-parse", "HEAD")
+}

@@ -1,0 +1,2 @@
+// Package gitclient drives the hub with real git and git-lfs, as their users do, on both kinds of storage.
+package gitclient

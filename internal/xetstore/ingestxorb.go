@@ -10,21 +10,21 @@ import (
 // xorbUpload is a xorb that an ingest is filling. Compressing and writing is done in a goroutine of its own, so that
 // reading and hashing goes on meanwhile.
 type xorbUpload struct {
-	number  int32
-	count   int // chunks, raw bytes
-	raw     int
-	chunks  []chunkRow // by which others may find the xorb, still without its hash
-	up      blob.Upload
-	in      chan pendingChunk
-	done    chan struct{}
-	index   *xet.Index
-	err     error
-	buffers chan []byte
+	number int32
+	count  int // chunks, raw bytes
+	raw    int
+	chunks []chunkRow // by which others may find the xorb, still without its hash
+	up     blob.Upload
+	in     chan pendingChunk
+	done   chan struct{}
+	index  *xet.Index
+	err    error
 }
 
 type pendingChunk struct {
-	b []byte
-	h xet.Hash
+	buf *[xet.MaxChunk]byte
+	n   int
+	h   xet.Hash
 }
 
 // chunksAhead are on their way from the chunker to the xorb: 8 × 128 KiB.
@@ -59,7 +59,7 @@ func (in *ingest) startXorb() error {
 	}
 	c := &xorbUpload{
 		number: int32(len(in.xorbs)), up: up, in: make(chan pendingChunk, chunksAhead),
-		done: make(chan struct{}), buffers: make(chan []byte, chunksAhead),
+		done: make(chan struct{}),
 	}
 	in.xorbs = append(in.xorbs, xet.Hash{})
 	in.cur = c
@@ -69,14 +69,10 @@ func (in *ingest) startXorb() error {
 
 // send hands a copy of the chunk to the writing goroutine.
 func (c *xorbUpload) send(ctx context.Context, chunk []byte, h xet.Hash) error {
-	var b []byte
+	p := pendingChunk{rawBuffers.Get().(*[xet.MaxChunk]byte), len(chunk), h}
+	copy(p.buf[:], chunk)
 	select {
-	case b = <-c.buffers:
-	default:
-		b = make([]byte, 0, xet.MaxChunk)
-	}
-	select {
-	case c.in <- pendingChunk{append(b, chunk...), h}:
+	case c.in <- p:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -89,13 +85,10 @@ func (c *xorbUpload) write() {
 	w := xet.NewXorbWriter(c.up)
 	for p := range c.in {
 		if c.err == nil {
-			_, _ = w.Add(p.b, p.h) // the sender knows what fits
+			_, _ = w.Add(p.buf[:p.n], p.h) // the sender knows what fits
 			c.err = w.Err()
 		}
-		select {
-		case c.buffers <- p.b[:0]:
-		default:
-		}
+		rawBuffers.Put(p.buf)
 	}
 	index, err := w.Finish()
 	if c.err == nil {

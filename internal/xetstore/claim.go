@@ -21,9 +21,10 @@ type claim struct {
 
 var errFalseClaim = errs.New(errs.Invalid, "Refused: the content of a file does not have the SHA-256 that the shard states for it.")
 
-// verifyClaims makes sure that every stated SHA-256 is true: by what was found out before, or by reading the bytes.
-func (s *Store) verifyClaims(ctx context.Context, claims []claim, progress func(done, total int)) error {
-	open, err := s.openClaims(ctx, claims)
+// verifyClaims makes sure that every stated SHA-256 is true: by what was found out before, or by reading the bytes. Of
+// a file that the scope may not read nothing was found out, or the time and the progress would tell that it is here.
+func (s *Store) verifyClaims(ctx context.Context, sc Scope, claims []claim, progress func(done, total int)) error {
+	open, err := s.openClaims(ctx, sc, claims)
 	if err != nil {
 		return err
 	}
@@ -51,12 +52,12 @@ func (s *Store) verifyClaims(ctx context.Context, claims []claim, progress func(
 }
 
 // openClaims leaves out those whose file was hashed before, and refuses what contradicts it.
-func (s *Store) openClaims(ctx context.Context, claims []claim) (open []claim, err error) {
+func (s *Store) openClaims(ctx context.Context, sc Scope, claims []claim) (open []claim, err error) {
 	hashes := make([]xet.Hash, len(claims))
 	for i := range claims {
 		hashes[i] = claims[i].file.Hash
 	}
-	stored, err := s.knownSHA(ctx, unique(hashes))
+	stored, err := selectHashed(ctx, s.db, sc, unique(hashes))
 	if err != nil {
 		return nil, err
 	}
@@ -70,20 +71,6 @@ func (s *Store) openClaims(ctx context.Context, claims []claim) (open []claim, e
 		}
 	}
 	return open, nil
-}
-
-func (s *Store) knownSHA(ctx context.Context, hashes []xet.Hash) (map[xet.Hash]hub.SHA256, error) {
-	rows, err := selectFiles(ctx, s.db, hashes)
-	if err != nil {
-		return nil, err
-	}
-	known := map[xet.Hash]hub.SHA256{}
-	for h, r := range rows {
-		if r.SHA256 != nil {
-			known[h] = hub.SHA256(r.SHA256)
-		}
-	}
-	return known, nil
 }
 
 // hashFile reads a file that may not have a row yet.

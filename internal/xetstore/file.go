@@ -9,14 +9,16 @@ import (
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
-// File is a stored file. SHA256 is zero while the server has not read the bytes.
+// File is a file that a repository has. SHA256 is zero while the server has not read the bytes.
 type File struct {
+	RepoID string // through which it is read: others may have it made of other xorbs
 	Hash   xet.Hash
 	Size   int64
 	SHA256 hub.SHA256
 }
 
-// FindFiles returns those of the files, named by SHA-256, that a repository has. q may be nil: outside of a transaction.
+// FindFiles returns those of the files, named by SHA-256, that a repository has: of several files with the same bytes,
+// cut differently, the one that it got first. q may be nil: outside of a transaction.
 func (s *Store) FindFiles(ctx context.Context, q db.Queryer, repoID string, shas []hub.SHA256) (map[hub.SHA256]File, error) {
 	if q == nil {
 		q = s.db
@@ -32,8 +34,10 @@ func (s *Store) FindFiles(ctx context.Context, q db.Queryer, repoID string, shas
 			return err
 		}
 		for i := range rows {
-			f := rows[i].file()
-			found[f.SHA256] = f
+			f := rows[i].file(repoID)
+			if _, later := found[f.SHA256]; !later {
+				found[f.SHA256] = f
+			}
 		}
 		return nil
 	})
@@ -80,7 +84,7 @@ func (s *Store) ByHash(ctx context.Context, q db.Queryer, repoID string, h xet.H
 	if err != nil {
 		return File{}, false, errs.Wrap("xetstore.ByHash", err)
 	}
-	return row.file(), true, nil
+	return row.file(repoID), true, nil
 }
 
 // Usage is the sum of the sizes of a repository's files, each counted once. q may be nil.
@@ -92,32 +96,33 @@ func (s *Store) Usage(ctx context.Context, q db.Queryer, repoID string) (bytes i
 	return bytes, errs.Wrap("xetstore.Usage", err)
 }
 
-// fileTerms is a file's size and terms, as cached.
-type fileTerms struct {
-	size     int64
-	segments []xet.Segment
+// termsKey names the terms by which a repository has a file.
+type termsKey struct {
+	repoID string
+	file   xet.Hash
 }
 
-func termsWeight(t *fileTerms) int64 { return 64 + 48*int64(len(t.segments)) }
+func termsWeight(segments []xet.Segment) int64 { return 64 + 48*int64(len(segments)) }
 
-func (s *Store) termsOf(ctx context.Context, h xet.Hash) (*fileTerms, error) {
-	if t, ok := s.terms.Get(h); ok {
+// termsOf returns what a file is made of in its repository.
+func (s *Store) termsOf(ctx context.Context, f File) ([]xet.Segment, error) {
+	key := termsKey{f.RepoID, f.Hash}
+	if t, ok := s.terms.Get(key); ok {
 		return t, nil
 	}
-	row, err := getTerms(ctx, s.db, h)
+	b, found, err := getTerms(ctx, s.db, f.RepoID, f.Hash)
 	if err != nil {
 		return nil, err
 	}
-	if row == nil {
-		return nil, errs.New(errs.NotFound, "The file is not stored here")
+	if !found {
+		return nil, errNoFile
 	}
-	segments, err := xet.DecodeTerms(row.Terms)
+	segments, err := xet.DecodeTerms(b)
 	if err != nil {
-		return nil, s.damaged("terms of file "+h.String(), err)
+		return nil, s.damaged("terms of file "+f.Hash.String(), err)
 	}
-	t := &fileTerms{row.Size, segments}
-	if w := termsWeight(t); w <= s.maxTerms {
-		s.terms.Put(h, t, w)
+	if w := termsWeight(segments); w <= s.maxTerms {
+		s.terms.Put(key, segments, w)
 	}
-	return t, nil
+	return segments, nil
 }

@@ -54,7 +54,7 @@ func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 	if err := in.finishXorb(); err != nil {
 		return File{}, err
 	}
-	f := File{Hash: in.tree.FileHash(), Size: in.size, SHA256: sum}
+	f := File{RepoID: sc.RepoID, Hash: in.tree.FileHash(), Size: in.size, SHA256: sum}
 	reg := in.registration(f)
 	err = s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
 	return f, err
@@ -234,7 +234,7 @@ func (in *ingest) registration(f File) *registration {
 		segments[i] = xet.Segment{Xorb: in.xorbs[t.xorb], UnpackedBytes: t.raw, Start: t.start, End: t.end}
 	}
 	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), userID: in.scope.UserID}
-	g.files = []fileRow{{Hash: f.Hash[:], Size: f.Size, SHA256: f.SHA256[:], Terms: xet.EncodeTerms(segments)}}
+	g.files = []fileRow{{Hash: f.Hash[:], Size: f.Size, SHA256: f.SHA256[:], terms: xet.EncodeTerms(segments)}}
 	if len(segments) > 0 {
 		g.lead(in.first, segments)
 	}

@@ -2,6 +2,8 @@ package xetstore_test
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -67,15 +69,124 @@ func TestStrangerWithHashes(t *testing.T) {
 		if _, found, err := e.StatXorb(ctx, mallory, u.Xorbs[0].Hash); err != nil || found {
 			t.Errorf("StatXorb: %v %v", found, err)
 		}
-		_, a := e.Reconstruct(ctx, "den", u.Shard.Files[0].Hash, 0, 10)
-		_, b := e.Reconstruct(ctx, "den", unknown.Shard.Files[0].Hash, 0, 10)
-		if a == nil || b == nil || a.Error() != b.Error() {
-			t.Errorf("reconstruct: %v and %v", a, b)
+		for _, u := range []*Upload{u, unknown} {
+			h := u.Shard.Files[0].Hash
+			if _, found, err := e.ByHash(ctx, nil, "den", h); err != nil || found {
+				t.Errorf("ByHash: %v %v", found, err)
+			}
+			f := xetstore.File{RepoID: "den", Hash: h, Size: int64(len(data))}
+			if _, err := e.Reconstruct(ctx, f, 0, 10); err == nil || !errs.Is(err, errs.NotFound) {
+				t.Errorf("reconstruct: %v", err)
+			}
+			if err := e.WriteTo(ctx, io.Discard, f, 0, 10); !errs.Is(err, errs.NotFound) {
+				t.Errorf("read: %v", err)
+			}
 		}
 		if m, err := e.FindFiles(ctx, nil, "den", []hub.SHA256{shaOf(data)}); err != nil || len(m) != 0 {
 			t.Errorf("FindFiles: %v %v", m, err)
 		}
 	})
+}
+
+// A stranger who has the bytes of another's private file, cut as it is or otherwise, and uploads them through any door,
+// gets the answers of somebody who is the first to bring them: none names what others have, nor how the file is made there.
+func TestStrangerWithBytes(t *testing.T) {
+	data := Mixed(31, 3<<20)
+	pack := func(t *testing.T, maxRaw int) func(e *Env, out io.Writer) {
+		return func(e *Env, out io.Writer) { sendAndTell(t, e, (&Client{MaxRaw: maxRaw}).Pack(t, data), out) }
+	}
+	Each(t, func(t *testing.T, e *Env) {
+		seeded(t, e)
+		for name, send := range map[string]func(e *Env, out io.Writer){
+			"same xorbs":  pack(t, 1<<20),
+			"other xorbs": pack(t, 700_000),
+			"ingest": func(e *Env, out io.Writer) {
+				f, err := e.Ingest(ctx, mallory, bytes.NewReader(data), xetstore.Expect{Size: -1})
+				fmt.Fprintln(out, f, err)
+			},
+		} {
+			visit := func() string {
+				var out strings.Builder
+				e := New(t, e.DB, e.Blobs) // no cache tells
+				send(e, &out)
+				tell(t, e, data, &out)
+				return out.String()
+			}
+			empty(t, e)
+			first := visit()
+			empty(t, e)
+			put(t, e, alice, (&Client{MaxRaw: 1 << 20}).Pack(t, data))
+			if second := visit(); second != first {
+				t.Errorf("%s: the first to bring the bytes got\n%s\nthe second\n%s", name, first, second)
+			}
+			f, _, _ := e.FindFile(ctx, "secret", shaOf(data))
+			if !bytes.Equal(read(t, New(t, e.DB, e.Blobs), f, 0, f.Size), data) {
+				t.Errorf("%s: alice's file changed", name)
+			}
+		}
+	})
+}
+
+// sendAndTell uploads as mallory and writes down all answers.
+func sendAndTell(t *testing.T, e *Env, u *Upload, out io.Writer) {
+	for _, x := range u.Xorbs {
+		inserted, err := e.PutXorb(ctx, mallory, x.Hash, bytes.NewReader(x.Body))
+		fmt.Fprintln(out, "xorb", x.Hash, inserted, err)
+	}
+	for range 2 {
+		err := e.PutShard(ctx, mallory, bytes.NewReader(u.Bytes()), func(done, total int) { fmt.Fprintln(out, "progress", done, total) })
+		fmt.Fprintln(out, "shard", err)
+	}
+}
+
+// tell writes down what mallory can find out of a file, and what she got a right to.
+func tell(t *testing.T, e *Env, data []byte, out io.Writer) {
+	f, found, err := e.FindFile(ctx, "den", shaOf(data))
+	fmt.Fprintln(out, "by SHA-256", f, found, err)
+	f, found, err = e.ByHash(ctx, nil, "den", f.Hash)
+	fmt.Fprintln(out, "by hash", f, found, err)
+	plan, err := e.Reconstruct(ctx, f, 0, uint64(f.Size))
+	fmt.Fprintln(out, "plan", plan, err)
+	for _, h := range Chunks(t, data) {
+		b, found, err := e.Dedup(ctx, mallory, h)
+		fmt.Fprintln(out, "chunk", h, len(b), found, err)
+		if found {
+			s, err := xet.ParseShard(bytes.NewReader(b), xet.MaxShard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range s.Xorbs {
+				fmt.Fprintln(out, "\t", s.Xorbs[i].Hash)
+			}
+		}
+	}
+	var rights [][]byte
+	if err := e.DB.Select(ctx, &rights, "SELECT xorb FROM xet_repo_xorb WHERE repo_id = 'den' ORDER BY xorb"); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(out, "rights %x\n", rights)
+	if !bytes.Equal(read(t, e, f, 0, f.Size), data) {
+		t.Error("the stranger's own file came back different")
+	}
+}
+
+// empty removes all that is stored.
+func empty(t *testing.T, e *Env) {
+	t.Helper()
+	for _, q := range []string{"DELETE FROM xet_repo_file", "DELETE FROM xet_repo_xorb", "DELETE FROM xet_file", "DELETE FROM xet_xorb"} {
+		if _, err := e.DB.Exec(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := e.Blobs.List(ctx, "", "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range list {
+		if err := e.Blobs.Delete(ctx, b.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Xorbs of a public repository are known to all; those of a gated one are not.

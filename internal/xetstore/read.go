@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -14,14 +15,18 @@ import (
 // the stream with an error that is xet.ErrCorrupt. It holds up to 8 MiB and reads ahead while w is written to. The caller
 // has found the file through a repository that may be read.
 func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) error {
-	t, err := s.termsOf(ctx, f.Hash)
+	segments, err := s.termsOf(ctx, f)
 	if err != nil {
 		return errs.Wrap("xetstore.WriteTo", err)
 	}
-	if off < 0 || n < 0 || off > t.size || n > t.size-off {
+	if off < 0 || n < 0 || off > f.Size || n > f.Size-off {
 		return errs.New(errs.RangeUnsatisfiable, "The file has no such range")
 	}
-	return s.stream(ctx, w, t.segments, t.size, off, n)
+	err = s.stream(ctx, w, segments, f.Size, off, n)
+	if errors.Is(err, xet.ErrCorrupt) {
+		s.terms.Remove(termsKey{f.RepoID, f.Hash}) // a repair may have brought others
+	}
+	return err
 }
 
 // stream is WriteTo on terms.

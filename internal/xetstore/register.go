@@ -2,11 +2,11 @@ package xetstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
-	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
@@ -16,11 +16,17 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 	if err := s.registerXorbs(ctx, tx, g, now); err != nil {
 		return err
 	}
-	members, err := registerFiles(ctx, tx, g.files, now)
-	if err != nil {
+	if err := insertFiles(ctx, tx, g.files, now); err != nil {
 		return err
 	}
-	if err := s.link(ctx, tx, repoID, members, now); err != nil {
+	if err := insertRepoFiles(ctx, tx, repoID, g.files, now); err != nil {
+		return err
+	}
+	files := make([]xet.Hash, len(g.files))
+	for i := range g.files {
+		files[i] = xet.Hash(g.files[i].Hash)
+	}
+	if err := s.linkXorbs(ctx, tx, repoID, files, now); err != nil {
 		return err
 	}
 	return insertChunks(ctx, tx, uniqueChunks(g.chunks))
@@ -49,71 +55,58 @@ func collected() error {
 	return errs.New(errs.Unavailable, "A part of the content was removed as unused a moment ago. Send it again.")
 }
 
-// registerFiles inserts the files that are new and returns the files that a repository needs to have all of them.
-//
-// A SHA-256 belongs to one file row. When the same bytes were stored before, cut into other chunks, the repository gets
-// a right to both: the one that was uploaded, and the one that the SHA-256 leads to.
-func registerFiles(ctx context.Context, tx *db.Tx, files []fileRow, now int64) ([]xet.Hash, error) {
-	var shas []hub.SHA256
+// Link gives a repository files that others have, made of the same xorbs, and the right to those. A file that is not in
+// its repository is errs.NotFound. The caller knows that who asks may read the files.
+func (s *Store) Link(ctx context.Context, tx *db.Tx, repoID string, files []File) error {
+	return errs.Wrap("xetstore.Link", s.link(ctx, tx, repoID, files))
+}
+
+func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []File) error {
+	now := s.micros()
+	from, all := map[string][]xet.Hash{}, make([]xet.Hash, len(files))
 	for i := range files {
-		if files[i].SHA256 != nil {
-			shas = append(shas, hub.SHA256(files[i].SHA256))
+		from[files[i].RepoID] = append(from[files[i].RepoID], files[i].Hash)
+		all[i] = files[i].Hash
+	}
+	for _, id := range slices.Sorted(maps.Keys(from)) {
+		err := inBatches(from[id], func(keys [][]byte) error {
+			query, args, err := db.In(copyFiles, repoID, now, id, keys)
+			if err == nil {
+				_, err = tx.Exec(ctx, query, args...)
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
-	owner, err := selectBySHA(ctx, tx, shas)
-	if err != nil {
-		return nil, err
-	}
-	rows := slices.Clone(files) // the transaction may run again
-	members := make([]xet.Hash, 0, len(files))
-	for i := range rows {
-		h := xet.Hash(rows[i].Hash)
-		members = append(members, h)
-		if rows[i].SHA256 == nil {
-			continue
-		}
-		sha := hub.SHA256(rows[i].SHA256)
-		if first, ok := owner[sha]; !ok {
-			owner[sha] = h
-		} else if first != h {
-			rows[i].SHA256 = nil
-			members = append(members, first)
-		}
-	}
-	return members, insertFiles(ctx, tx, rows, now)
+	return s.linkXorbs(ctx, tx, repoID, unique(all), now)
 }
 
-// Link gives a repository the right to files and to the xorbs that they are made of. A file that does not exist is
-// errs.NotFound. The caller knows that who asks may read the files.
-func (s *Store) Link(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error {
-	return errs.Wrap("xetstore.Link", s.link(ctx, tx, repoID, files, s.micros()))
-}
-
-// link goes by the terms that are stored, which for a file that was there before need not be those just sent.
-func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, now int64) error {
-	files = unique(files)
-	rows, err := selectFiles(ctx, tx, files)
+// linkXorbs gives a repository the right to the xorbs that files are made of, by the terms that it has them by: for a
+// file that it had before, those need not be the ones just sent.
+func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, now int64) error {
+	lists, err := selectTermLists(ctx, tx, repoID, files)
 	if err != nil {
 		return err
 	}
 	var xorbs []xet.Hash
-	seen := map[xet.Hash]bool{}
 	for _, h := range files {
-		row := rows[h]
-		if row == nil {
-			return errs.New(errs.NotFound, "The file is not stored here")
+		list, ok := lists[h]
+		if !ok {
+			return errNoFile
 		}
-		segments, err := xet.DecodeTerms(row.Terms)
+		segments, err := xet.DecodeTerms(list)
 		if err != nil {
 			return s.damaged("terms of file "+h.String(), err)
 		}
 		for i := range segments {
-			if x := segments[i].Xorb; !seen[x] {
-				seen[x] = true
+			if x := segments[i].Xorb; i == 0 || x != segments[i-1].Xorb {
 				xorbs = append(xorbs, x)
 			}
 		}
 	}
+	xorbs = unique(xorbs)
 	n, err := touchXorbs(ctx, tx, xorbs, now)
 	if err != nil {
 		return err
@@ -121,15 +114,12 @@ func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []xet.
 	if n != int64(len(xorbs)) {
 		return collected()
 	}
-	if err := insertRepoFiles(ctx, tx, repoID, files, now); err != nil {
-		return err
-	}
 	return insertRepoXorbs(ctx, tx, repoID, xorbs)
 }
 
-// CopyRepo gives one repository the right to all that another has.
+// CopyRepo gives a new repository all files of another, made of the same xorbs, and the right to those.
 func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string) error {
-	_, err := tx.Exec(ctx, copyRepoFiles, toRepo, s.micros(), fromRepo)
+	_, err := tx.Exec(ctx, copyRepoFiles, toRepo, fromRepo)
 	if err == nil {
 		_, err = tx.Exec(ctx, copyRepoXorbs, toRepo, fromRepo)
 	}

@@ -17,7 +17,9 @@ const unknownXorb = "Refused: the shard refers to a xorb that is not known here.
 // PutShard registers the files of a shard for the scope's repository, all of them or none. It verifies that
 //   - every xorb that the shard names is known to the scope: sent by the user, or part of a repository that they may read;
 //   - listings of xorbs are those stored, and each file is what its hash says, by someone who has its chunk hashes;
-//   - a claimed SHA-256 is the one of the bytes, which are read for it unless they were before.
+//   - a claimed SHA-256 is the one of the bytes, which are read for it unless the scope may read a file that had it.
+//
+// A repository that has a file already keeps it as it is. What others have makes no difference, but for the space it takes.
 //
 // progress, if not nil, is called with bytes hashed, first with 0 when only the hashing is left to do; one call at a time. What the
 // client got wrong is errs.Invalid.
@@ -43,7 +45,7 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	if err != nil {
 		return err
 	}
-	if err := s.verifyClaims(ctx, claims, progress); err != nil {
+	if err := s.verifyClaims(ctx, sc, claims, progress); err != nil {
 		return err
 	}
 	return s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
@@ -86,7 +88,7 @@ func (s *Store) verifyShard(ctx context.Context, sc Scope, shard *xet.Shard) (*r
 		}
 		if f.SHA256 != nil {
 			reg.claim(f)
-			claims = append(claims, claim{File{Hash: f.Hash, Size: int64(size), SHA256: *f.SHA256}, f.Segments})
+			claims = append(claims, claim{File{RepoID: sc.RepoID, Hash: f.Hash, Size: int64(size), SHA256: *f.SHA256}, f.Segments})
 		}
 	}
 	return reg, claims, nil
@@ -145,7 +147,7 @@ const maxNeighbours = 16
 // addFile notes a verified file. Its first chunk leads to its first xorbs, so that the first question of a client that
 // has another version of the file brings it most of what it needs.
 func (g *registration) addFile(f *xet.File, size int64, index func(xet.Hash) (*xet.Index, error)) error {
-	g.files = append(g.files, fileRow{Hash: f.Hash[:], Size: size, Terms: xet.EncodeTerms(f.Segments)})
+	g.files = append(g.files, fileRow{Hash: f.Hash[:], Size: size, terms: xet.EncodeTerms(f.Segments)})
 	if len(f.Segments) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/xet"
+	"github.com/cairnhub/cairn/internal/xetstore"
 	. "github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
 
@@ -55,29 +56,79 @@ func TestShardRefusals(t *testing.T) {
 	})
 }
 
-// A SHA-256 that was found out once is held against later claims, and equal bytes in other chunks are both reachable.
+// A SHA-256 that was found out once is held against later claims. Of equal bytes in other chunks each repository has its
+// own, and the one that it got first when it has both.
 func TestOneContentTwoFiles(t *testing.T) {
 	Each(t, func(t *testing.T, e *Env) {
 		seeded(t, e)
 		data := Random(9, 300_000)
-		u := (&Client{}).Pack(t, data)
-		put(t, e, alice, u)
-		other := cutEvery(t, data, 10_000)
-		sc := alice
-		sc.RepoID = "second"
-		put(t, e, sc, other)
-		f, ok, err := e.FindFile(ctx, "second", shaOf(data))
-		if err != nil || !ok || !bytes.Equal(read(t, e, f, 0, f.Size), data) {
-			t.Fatalf("by SHA-256: %v %v", ok, err)
+		u, other := (&Client{}).Pack(t, data), cutEvery(t, data, 10_000)
+		second := alice
+		second.RepoID = "second"
+		check := func(repo string, want *Upload) {
+			t.Helper()
+			f, ok, err := e.FindFile(ctx, repo, shaOf(data))
+			if err != nil || !ok || f.Hash != want.Shard.Files[0].Hash || !bytes.Equal(read(t, e, f, 0, f.Size), data) {
+				t.Fatalf("%s: %v %v %v", repo, f, ok, err)
+			}
 		}
-		f, ok, err = e.ByHash(ctx, nil, "second", other.Shard.Files[0].Hash)
-		if err != nil || !ok || !bytes.Equal(read(t, e, f, 0, f.Size), data) {
-			t.Fatalf("by hash: %v %v", ok, err)
+		put(t, e, alice, u)
+		put(t, e, second, other)
+		check("secret", u)
+		check("second", other)
+		put(t, e, second, u)
+		put(t, e, alice, other)
+		check("secret", u)
+		check("second", other)
+		if err := e.DB.Tx(ctx, func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") }); err != nil {
+			t.Fatal(err)
+		}
+		check("open", other)
+		for _, u := range []*Upload{u, other} {
+			f, ok, err := e.ByHash(ctx, nil, "second", u.Shard.Files[0].Hash)
+			if err != nil || !ok || !bytes.Equal(read(t, e, f, 0, f.Size), data) {
+				t.Fatalf("by hash: %v %v", ok, err)
+			}
 		}
 		lie := [32]byte{9}
 		u.Shard.Files[0].SHA256 = &lie
 		if err := e.PutShard(ctx, alice, bytes.NewReader(u.Bytes()), nil); !errs.Is(err, errs.Invalid) {
 			t.Errorf("a lie about a known file: %v", err)
+		}
+	})
+}
+
+// A repository keeps a file made of the xorbs that it got it by, and gets no right to others that the file comes in again.
+func TestTermsStay(t *testing.T) {
+	Each(t, func(t *testing.T, e *Env) {
+		seeded(t, e)
+		data := Random(32, 3<<20)
+		first, again := (&Client{MaxRaw: 1 << 20}).Pack(t, data), (&Client{MaxRaw: 700_000}).Pack(t, data)
+		xorbs := func(e *Env) (list []xet.Hash) {
+			f, _, err := e.ByHash(ctx, nil, "secret", first.Shard.Files[0].Hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := e.Reconstruct(ctx, f, 0, uint64(f.Size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range plan.Xorbs {
+				list = append(list, x.Xorb)
+			}
+			return list
+		}
+		put(t, e, alice, first)
+		was := xorbs(e)
+		put(t, e, alice, again)
+		if _, err := e.Ingest(ctx, alice, bytes.NewReader(data), xetstore.Expect{Size: -1}); err != nil {
+			t.Fatal(err)
+		}
+		if now := xorbs(New(t, e.DB, e.Blobs)); !slices.Equal(was, now) {
+			t.Errorf("made of %v, then of %v", was, now)
+		}
+		if n := e.Count(t, "xet_repo_xorb"); n != len(was) {
+			t.Errorf("a right to %d xorbs, made of %d", n, len(was))
 		}
 	})
 }
@@ -125,7 +176,9 @@ func TestLinkCopyDelete(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		tx(func(tx *db.Tx) error { return e.Link(ctx, tx, "second", []xet.Hash{u.Shard.Files[0].Hash}) })
+		tx(func(tx *db.Tx) error {
+			return e.Link(ctx, tx, "second", []xetstore.File{{RepoID: "secret", Hash: u.Shard.Files[0].Hash}})
+		})
 		tx(func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") })
 		tx(func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") })
 		if !has("second") || !has("open") || has("den") {
@@ -141,9 +194,11 @@ func TestLinkCopyDelete(t *testing.T) {
 		if _, found, _ := e.Dedup(ctx, mallory, Chunks(t, data)[0]); found {
 			t.Error("the xorb is still known to strangers")
 		}
-		err := e.DB.Tx(ctx, func(tx *db.Tx) error { return e.Link(ctx, tx, "second", []xet.Hash{{1}}) })
+		err := e.DB.Tx(ctx, func(tx *db.Tx) error {
+			return e.Link(ctx, tx, "open", []xetstore.File{{RepoID: "den", Hash: u.Shard.Files[0].Hash}})
+		})
 		if !errs.Is(err, errs.NotFound) {
-			t.Errorf("Link of an unknown file: %v", err)
+			t.Errorf("Link of a file that is elsewhere: %v", err)
 		}
 	})
 }

@@ -15,13 +15,13 @@ const (
 	selectUntouched = "SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)"
 	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 
-	selectTerms     = "SELECT hash, size, terms FROM xet_file WHERE hash = ?"
-	selectByHashes  = "SELECT hash, size, sha256, terms FROM xet_file WHERE hash IN (?)"
-	selectBySHAs    = "SELECT hash, sha256 FROM xet_file WHERE sha256 IN (?)"
+	selectTerms     = "SELECT terms FROM xet_repo_file WHERE repo_id = ? AND file = ?"
+	selectTermsOf   = "SELECT file, terms FROM xet_repo_file WHERE repo_id = ? AND file IN (?)"
 	selectRepoHash  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.hash = ?"
-	selectRepoSHAs  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.sha256 IN (?)"
+	selectRepoSHAs  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.sha256 IN (?) ORDER BY m.created_at, f.hash"
 	selectUsage     = "SELECT CAST(COALESCE(SUM(f.size), 0) AS BIGINT) FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash WHERE m.repo_id = ?"
-	copyRepoFiles   = "INSERT INTO xet_repo_file (repo_id, file, created_at) SELECT ?, file, ? FROM xet_repo_file WHERE repo_id = ? ON CONFLICT DO NOTHING"
+	copyFiles       = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) SELECT ?, file, ?, terms FROM xet_repo_file WHERE repo_id = ? AND file IN (?) ON CONFLICT DO NOTHING"
+	copyRepoFiles   = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) SELECT ?, file, created_at, terms FROM xet_repo_file WHERE repo_id = ? ON CONFLICT DO NOTHING"
 	copyRepoXorbs   = "INSERT INTO xet_repo_xorb (xorb, repo_id) SELECT xorb, ? FROM xet_repo_xorb WHERE repo_id = ? ON CONFLICT DO NOTHING"
 	deleteRepoFiles = "DELETE FROM xet_repo_file WHERE repo_id = ?"
 	deleteRepoXorbs = "DELETE FROM xet_repo_xorb WHERE repo_id = ?"
@@ -31,31 +31,48 @@ const (
 const (
 	fragInsertXorbs     = "INSERT INTO xet_xorb (hash, chunks, raw_size, body_size, stored_size, created_at, touched_at) VALUES "
 	fragInsertUploads   = "INSERT INTO xet_xorb_upload (xorb, user_id, created_at) VALUES "
-	fragInsertFiles     = "INSERT INTO xet_file (hash, size, sha256, terms, created_at) VALUES "
-	fragInsertRepoFiles = "INSERT INTO xet_repo_file (repo_id, file, created_at) VALUES "
+	fragInsertFiles     = "INSERT INTO xet_file (hash, size, sha256, created_at) VALUES "
+	fragInsertRepoFiles = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) VALUES "
 	fragInsertRepoXorbs = "INSERT INTO xet_repo_xorb (xorb, repo_id) VALUES "
 	fragInsertChunks    = "INSERT INTO xet_chunk (chunk, xorb) VALUES "
 
 	fragVisible  = "SELECT x.hash FROM xet_xorb x WHERE x.hash IN (?) AND "
 	fragByChunk  = "SELECT x.hash FROM xet_chunk c JOIN xet_xorb x ON x.hash = c.xorb WHERE c.chunk = ? AND "
-	fragSent     = "(EXISTS (SELECT 1 FROM xet_xorb_upload u WHERE u.xorb = x.hash AND u.user_id = ? AND u.user_id <> '') OR "
-	fragReadable = "EXISTS (SELECT 1 FROM xet_repo_xorb m JOIN repo r ON r.id = m.repo_id WHERE m.xorb = x.hash" +
-		" AND (r.id = ? OR (r.visibility = 'public' AND r.gated = '' AND NOT r.disabled)"
-	fragOwned = " OR (r.owner_id IN (?) AND NOT r.disabled)"
+	fragHashed   = "SELECT f.hash, f.sha256 FROM xet_file f WHERE f.sha256 IS NOT NULL AND f.hash IN (?) AND "
+	fragSent     = "EXISTS (SELECT 1 FROM xet_xorb_upload u WHERE u.xorb = x.hash AND u.user_id = ? AND u.user_id <> '')"
+	fragXorbIn   = "EXISTS (SELECT 1 FROM xet_repo_xorb m JOIN repo r ON r.id = m.repo_id WHERE m.xorb = x.hash AND "
+	fragFileIn   = "EXISTS (SELECT 1 FROM xet_repo_file m JOIN repo r ON r.id = m.repo_id WHERE m.file = f.hash AND "
+	fragReadable = "(r.id = ? OR (r.visibility = 'public' AND r.gated = '' AND NOT r.disabled)"
+	fragOwned    = " OR (r.owner_id IN (?) AND NOT r.disabled)"
 )
 
 // visibleTest is the condition that the xorb x is known to a scope: the user has sent its bytes, or may read a
-// repository that is made of it. Gated and disabled repositories are not for everybody, so that being public alone does
-// not make their xorbs known.
+// repository that is made of it.
 func (sc Scope) visibleTest() (condition string, args []any) {
 	if sc.All {
 		return "1 = 1", nil
 	}
-	condition, args = fragSent+fragReadable, []any{sc.UserID, sc.RepoID}
+	readable, args := sc.readableTest()
+	return "(" + fragSent + " OR " + fragXorbIn + readable + "))", append([]any{sc.UserID}, args...)
+}
+
+// fileTest is the condition that a scope may read the file f in some repository.
+func (sc Scope) fileTest() (condition string, args []any) {
+	if sc.All {
+		return "1 = 1", nil
+	}
+	readable, args := sc.readableTest()
+	return fragFileIn + readable + ")", args
+}
+
+// readableTest is the condition that a scope may read the repository r. Gated and disabled repositories are not for
+// everybody, so that being public alone does not make known what they have.
+func (sc Scope) readableTest() (condition string, args []any) {
+	condition, args = fragReadable, []any{sc.RepoID}
 	if len(sc.Owners) > 0 {
 		condition, args = condition+fragOwned, append(args, sc.Owners)
 	}
-	return condition + ")))", args
+	return condition + ")", args
 }
 
 // selectVisible returns those of some xorbs that a scope knows.
@@ -127,57 +144,57 @@ func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, userID str
 		len(hashes), func(i int) []any { return []any{hashes[i][:], userID, now} })
 }
 
-// fileRow is a row of xet_file.
+// fileRow is a row of xet_file, with the terms that a repository is to have it by.
 type fileRow struct {
 	Hash   []byte
 	Size   int64
 	SHA256 []byte `db:"sha256"`
-	Terms  []byte
+	terms  []byte
 }
 
-func (r *fileRow) file() File {
-	f := File{Hash: xet.Hash(r.Hash), Size: r.Size}
+func (r *fileRow) file(repoID string) File {
+	f := File{RepoID: repoID, Hash: xet.Hash(r.Hash), Size: r.Size}
 	if len(r.SHA256) == len(f.SHA256) {
 		f.SHA256 = hub.SHA256(r.SHA256)
 	}
 	return f
 }
 
-// getTerms returns a file's size and terms, nil if there is no such file.
-func getTerms(ctx context.Context, q db.Queryer, h xet.Hash) (*fileRow, error) {
-	var row fileRow
-	err := q.Get(ctx, &row, selectTerms, h[:])
+// getTerms returns the terms by which a repository has a file; found is false if it does not have it.
+func getTerms(ctx context.Context, q db.Queryer, repoID string, h xet.Hash) (terms []byte, found bool, err error) {
+	err = q.Get(ctx, &terms, selectTerms, repoID, h[:])
 	if db.IsNoRows(err) {
-		return nil, nil
+		return nil, false, nil
 	}
-	return &row, err
+	return terms, err == nil, err
 }
 
-// selectFiles reads the files with the given hashes, with their terms.
-func selectFiles(ctx context.Context, q db.Queryer, hashes []xet.Hash) (map[xet.Hash]*fileRow, error) {
-	found := map[xet.Hash]*fileRow{}
-	err := inBatches(hashes, func(keys [][]byte) error {
-		query, args, err := db.In(selectByHashes, keys)
+// selectTermLists reads the terms by which a repository has files, and leaves out those that it does not have.
+func selectTermLists(ctx context.Context, q db.Queryer, repoID string, files []xet.Hash) (map[xet.Hash][]byte, error) {
+	found := make(map[xet.Hash][]byte, len(files))
+	err := inBatches(files, func(keys [][]byte) error {
+		query, args, err := db.In(selectTermsOf, repoID, keys)
 		if err != nil {
 			return err
 		}
-		var rows []*fileRow
+		var rows []struct{ File, Terms []byte }
 		if err := q.Select(ctx, &rows, query, args...); err != nil {
 			return err
 		}
 		for _, r := range rows {
-			found[xet.Hash(r.Hash)] = r
+			found[xet.Hash(r.File)] = r.Terms
 		}
 		return nil
 	})
 	return found, err
 }
 
-// selectBySHA says which file has each SHA-256, in any repository.
-func selectBySHA(ctx context.Context, q db.Queryer, shas []hub.SHA256) (map[hub.SHA256]xet.Hash, error) {
-	found := map[hub.SHA256]xet.Hash{}
-	err := inBatches(shas, func(keys [][]byte) error {
-		query, args, err := db.In(selectBySHAs, keys)
+// selectHashed returns the SHA-256 of those files that the scope may read and that were hashed.
+func selectHashed(ctx context.Context, q db.Queryer, sc Scope, files []xet.Hash) (map[xet.Hash]hub.SHA256, error) {
+	found := map[xet.Hash]hub.SHA256{}
+	test, testArgs := sc.fileTest()
+	err := inBatches(files, func(keys [][]byte) error {
+		query, args, err := db.In(fragHashed+test, append([]any{keys}, testArgs...)...)
 		if err != nil {
 			return err
 		}
@@ -186,7 +203,7 @@ func selectBySHA(ctx context.Context, q db.Queryer, shas []hub.SHA256) (map[hub.
 			return err
 		}
 		for _, r := range rows {
-			found[hub.SHA256(r.SHA256)] = xet.Hash(r.Hash)
+			found[xet.Hash(r.Hash)] = hub.SHA256(r.SHA256)
 		}
 		return nil
 	})
@@ -194,7 +211,7 @@ func selectBySHA(ctx context.Context, q db.Queryer, shas []hub.SHA256) (map[hub.
 }
 
 func insertFiles(ctx context.Context, tx *db.Tx, rows []fileRow, now int64) error {
-	return insertRows(ctx, tx, fragInsertFiles, 5,
+	return insertRows(ctx, tx, fragInsertFiles, 4,
 		" ON CONFLICT (hash) DO UPDATE SET sha256 = COALESCE(xet_file.sha256, excluded.sha256)",
 		len(rows), func(i int) []any {
 			r := &rows[i]
@@ -202,7 +219,7 @@ func insertFiles(ctx context.Context, tx *db.Tx, rows []fileRow, now int64) erro
 			if r.SHA256 != nil {
 				sha = r.SHA256
 			}
-			return []any{r.Hash, r.Size, sha, nonNil(r.Terms), now}
+			return []any{r.Hash, r.Size, sha, now}
 		})
 }
 
@@ -214,9 +231,10 @@ func nonNil(b []byte) []byte {
 	return b
 }
 
-func insertRepoFiles(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, now int64) error {
-	return insertRows(ctx, tx, fragInsertRepoFiles, 3, " ON CONFLICT DO NOTHING",
-		len(files), func(i int) []any { return []any{repoID, files[i][:], now} })
+// insertRepoFiles gives a repository files. It keeps the terms of those that it has already.
+func insertRepoFiles(ctx context.Context, tx *db.Tx, repoID string, rows []fileRow, now int64) error {
+	return insertRows(ctx, tx, fragInsertRepoFiles, 4, " ON CONFLICT DO NOTHING",
+		len(rows), func(i int) []any { return []any{repoID, rows[i].Hash, now, nonNil(rows[i].terms)} })
 }
 
 func insertRepoXorbs(ctx context.Context, tx *db.Tx, repoID string, xorbs []xet.Hash) error {

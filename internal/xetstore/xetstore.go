@@ -42,7 +42,7 @@ type Store struct {
 	now   func() time.Time
 
 	indexes  *lru.Cache[xet.Hash, *xet.Index]
-	terms    *lru.Cache[xet.Hash, *fileTerms]
+	terms    *lru.Cache[termsKey, []xet.Segment]
 	maxTerms int64 // bytes of a list that is kept, so that one file does not push out all others
 	files    *db.Memo[fileKey, foundFile]
 
@@ -63,7 +63,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now}
 	s.indexes = lru.New[xet.Hash, *xet.Index](or(o.IndexCache, defaultIndexCache))
 	termCache := or(o.TermCache, defaultTermCache)
-	s.terms, s.maxTerms = lru.New[xet.Hash, *fileTerms](termCache), termCache/2
+	s.terms, s.maxTerms = lru.New[termsKey, []xet.Segment](termCache), termCache/2
 	s.files = db.NewMemo[fileKey](d, fileMemo, func(foundFile) int64 { return foundFileWeight })
 	s.uploads = slot.Of(or(o.Uploads, defaultUploads))
 	s.users = slot.PerKey[string](max(cap(s.uploads)/2, 1))

@@ -102,7 +102,7 @@ func (a *API) plan(r *http.Request) (*xet.Reconstruction, error) {
 	case err != nil:
 		return nil, errs.New(errs.Invalid, "The Range header must name one range of bytes")
 	}
-	return a.Store.Reconstruct(r.Context(), scope.RepoID, hash, from, to)
+	return a.Store.Reconstruct(r.Context(), f, from, to)
 }
 
 func render(plan *xet.Reconstruction) reconstruction {

@@ -213,22 +213,25 @@ CREATE TABLE xet_xorb_upload (
   PRIMARY KEY (xorb, user_id)
 );
 
+-- What is known of a file's bytes, whoever has it.
 CREATE TABLE xet_file (
   hash       BLOB NOT NULL PRIMARY KEY, -- 32 bytes, raw file hash
   size       BIGINT NOT NULL,
-  sha256     BLOB UNIQUE,               -- known once the server has read the bytes
-  terms      BLOB NOT NULL,             -- 44 bytes each: xorb, unpacked length, chunk start, chunk end
+  sha256     BLOB,                      -- known once the server has read the bytes; equal bytes cut differently share it
   created_at BIGINT NOT NULL
 );
+CREATE INDEX xet_file_sha256 ON xet_file (sha256);
 
--- A repository's right to a file and to the xorbs that the file is made of.
+-- A repository's right to a file, and what the file is made of there: never of what strangers sent.
 CREATE TABLE xet_repo_file (
   repo_id    TEXT NOT NULL,
   file       BLOB NOT NULL REFERENCES xet_file (hash) ON DELETE CASCADE,
   created_at BIGINT NOT NULL,
+  terms      BLOB NOT NULL,             -- 44 bytes each: xorb, unpacked length, chunk start, chunk end
   PRIMARY KEY (repo_id, file)
 );
 CREATE INDEX xet_repo_file_file ON xet_repo_file (file);
+-- The xorbs that the terms of a repository name.
 CREATE TABLE xet_repo_xorb (
   xorb    BLOB NOT NULL REFERENCES xet_xorb (hash) ON DELETE CASCADE,
   repo_id TEXT NOT NULL,

@@ -59,7 +59,7 @@ func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener) error
 	done := a.Background(work)
 	servers := []*http.Server{newServer(srv)}
 	failed := make(chan error, 2)
-	go func() { failed <- servers[0].Serve(ln) }()
+	go func() { failed <- servers[0].Serve(bounded(ln)) }()
 	if a.cfg.MetricsListen != "" {
 		m := newServer(srv.Metrics())
 		m.Addr = a.cfg.MetricsListen

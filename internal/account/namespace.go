@@ -54,6 +54,9 @@ func Namespace(ctx context.Context, q db.Queryer, name string) (Owner, error) {
 		Kind    string
 		Name    string
 	}
+	if !db.IsText(name) {
+		return Owner{}, errs.New(errs.NotFound, "There is no user or organization named %q", name)
+	}
 	err := q.Get(ctx, &row, getNamespace, nameKey(name))
 	if db.IsNoRows(err) {
 		return Owner{}, errs.New(errs.NotFound, "There is no user or organization named %q", name)

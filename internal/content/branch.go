@@ -24,7 +24,7 @@ type Refs struct {
 	Branches     []Ref `json:"branches"`
 	Converts     []Ref `json:"converts"`
 	Tags         []Ref `json:"tags"`
-	PullRequests []Ref `json:"pullRequests,omitempty"`
+	PullRequests []Ref `json:"pullRequests,omitzero"` // nil: not asked for
 }
 
 // Refs lists branches, tags, converts and, if asked for, pull requests.

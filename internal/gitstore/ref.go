@@ -36,6 +36,9 @@ func (r refRow) ref() (Ref, error) {
 
 // Ref is the object that a ref names, and whether the ref exists.
 func (s *Store) Ref(ctx context.Context, q db.Queryer, repoID, name string) (hub.OID, bool, error) {
+	if !db.IsText(name) {
+		return hub.OID{}, false, nil
+	}
 	var row refRow
 	err := q.Get(ctx, &row, `SELECT name, oid, updated_at FROM git_ref WHERE repo_id = ? AND name = ?`, repoID, name)
 	if db.IsNoRows(err) {

@@ -41,7 +41,7 @@ var restParam = regexp.MustCompile(`\{(rev|path|compare|branch|tag)\}.*$`)
 // pattern turns an OpenAPI path into chi's.
 func (rt Route) pattern() string {
 	p := restParam.ReplaceAllString(rt.Path, "*")
-	p = strings.Replace(p, "{repoType}", "{repoType:models|datasets|spaces}", 1)
+	p = strings.Replace(p, "{repoType}", "{repoType:(models|datasets|spaces)}", 1)
 	return p
 }
 

@@ -31,7 +31,7 @@ func newFindCache(d *db.DB) *findCache {
 // true. Absent: errs.RepoNotFound. q is a transaction, or nil for the database itself, whose answers are cached while
 // nothing changes. It checks no right.
 func (s *Service) Find(ctx context.Context, q db.Queryer, id hub.RepoID) (r *Repo, redirected bool, err error) {
-	if len(id.Namespace)+len(id.Name) > 2*MaxName {
+	if len(id.Namespace)+len(id.Name) > 2*MaxName || !db.IsText(id.Namespace+id.Name) {
 		return nil, false, errs.RepoNotFound()
 	}
 	if q != nil {

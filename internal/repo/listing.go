@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -132,12 +133,12 @@ func (q *Query) checkFilters() error {
 		return errs.New(errs.Invalid, "At most %d filters may be given", maxTagFilters)
 	}
 	for _, text := range append(slices.Clone(q.Filter), q.Author, q.PipelineTag, q.Library) {
-		if len(text) > maxTagFilter || strings.ContainsRune(text, 0) {
-			return errs.New(errs.Invalid, "A filter may have at most %d bytes and no NUL", maxTagFilter)
+		if len(text) > maxTagFilter || !db.IsText(text) {
+			return errs.New(errs.Invalid, "A filter may have at most %d bytes of UTF-8 and no NUL", maxTagFilter)
 		}
 	}
-	if strings.ContainsRune(strings.Join(terms, ""), 0) {
-		return errs.New(errs.Invalid, "A search may not hold NUL bytes")
+	if !db.IsText(strings.Join(q.Search, " ")) {
+		return errs.New(errs.Invalid, "A search is UTF-8 without NUL bytes")
 	}
 	return nil
 }

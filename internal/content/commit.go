@@ -87,7 +87,11 @@ func checkCard(c *changes, t hub.RepoType) error {
 	if c.readme == nil {
 		return nil
 	}
-	_, problems, _ := card.Parse(c.readme, t)
+	return checkCardText(c.readme, t)
+}
+
+func checkCardText(text []byte, t hub.RepoType) error {
+	_, problems, _ := card.Parse(text, t)
 	if len(problems) == 0 {
 		return nil
 	}
@@ -187,24 +191,35 @@ func message(summary, description string) string {
 	return msg
 }
 
-// publish is the one transaction that makes a change of refs visible: packs, refs by compare-and-swap, the repository's
-// head, the event, the job that derives facts.
+// publish makes one change of a ref visible.
 func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string, derive bool) error {
+	return s.publishRefs(ctx, actor, r, packs, []gitstore.RefUpdate{up}, func(gitstore.RefUpdate) string { return kind }, derive)
+}
+
+// publishRefs is the one transaction that makes changes of refs visible: packs, refs by compare-and-swap, the
+// repository's head, an event for each ref, the job that derives facts.
+func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, ups []gitstore.RefUpdate,
+	kind func(gitstore.RefUpdate) string, derive bool) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		for _, p := range packs {
 			if err := s.git.AddPack(ctx, tx, r.RowID, p); err != nil {
 				return err
 			}
 		}
-		if err := s.git.UpdateRefs(ctx, tx, r.RowID, []gitstore.RefUpdate{up}); err != nil {
+		if err := s.git.UpdateRefs(ctx, tx, r.RowID, ups); err != nil {
 			return err
 		}
-		if up.Name == "refs/heads/"+r.DefaultBranch {
-			if err := s.moveHead(ctx, tx, r, up.New, derive); err != nil {
+		for _, up := range ups {
+			if up.Name == "refs/heads/"+r.DefaultBranch {
+				if err := s.moveHead(ctx, tx, r, up.New, derive); err != nil {
+					return err
+				}
+			}
+			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind(up), ActorID: actor.UserID,
+				Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}}); err != nil {
 				return err
 			}
 		}
-		return event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind, ActorID: actor.UserID,
-			Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}})
+		return nil
 	})
 }

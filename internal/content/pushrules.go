@@ -1,0 +1,292 @@
+package content
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// checkObjects applies the rules about files to all that the pack brings. It looks at every new object, also those of
+// refs that are refused for another reason, so that all objects of a repository have passed: what is stored is never
+// looked at again. If one object is against the rules, nothing of the pack is taken.
+func (p *push) checkObjects(ctx context.Context, in *gitstore.Incoming) error {
+	w := &objectRules{in: in, limit: p.s.limits.RegularFile, seen: make([]uint64, (in.Catalog().Len()+63)/64), below: map[int]int{}}
+	broken := false
+	for i, c := range p.Commands {
+		if c.New.IsZero() {
+			continue
+		}
+		err := w.tip(ctx, c)
+		if err == nil {
+			err = p.checkLarge(ctx, w)
+		}
+		if err == nil && c.Name == "refs/heads/"+p.repo.DefaultBranch {
+			err = p.checkTipCard(ctx, in, c)
+		}
+		if err == nil {
+			continue
+		}
+		if said(err) == "" {
+			return err
+		}
+		broken = true
+		if p.reason[i] == "" {
+			p.refuse(i, err)
+		}
+	}
+	if !broken {
+		if err := w.checkAllSeen(); err != nil {
+			broken = true
+			for i, c := range p.Commands {
+				if !c.New.IsZero() {
+					p.refuse(i, err)
+				}
+			}
+		}
+	}
+	if broken {
+		p.refuseRest(otherRefused, true)
+	}
+	return nil
+}
+
+// objectRules walks from tips through the new objects of a pack.
+type objectRules struct {
+	in    *gitstore.Incoming
+	limit int64
+	seen  []uint64    // bits by number in the catalog
+	below map[int]int // of trees: the longest path below, in bytes
+	large []largeFile // pointers found since they were last proved
+}
+
+// see reports whether the object is new and was not seen before.
+func (w *objectRules) see(oid hub.OID) (i int, first bool) {
+	i, isNew := w.in.New(oid)
+	if !isNew || w.seen[i/64]&(1<<(i%64)) != 0 {
+		return i, false
+	}
+	w.seen[i/64] |= 1 << (i % 64)
+	return i, true
+}
+
+// tip checks what a ref is to name, and all that is new behind it.
+func (w *objectRules) tip(ctx context.Context, c git.RefCommand) error {
+	oid := c.New
+	for range 10 {
+		kind, ok := w.in.Kind(oid)
+		if !ok {
+			return errs.New(errs.Unprocessable, "the object %s is missing from the pack", oid)
+		}
+		if oid == c.New && kind != git.KindCommit && !isTag(c.Name) {
+			return errs.New(errs.Unprocessable, "a branch must name a commit, and %s is a %s", oid, kind)
+		}
+		switch kind {
+		case git.KindCommit:
+			return w.history(ctx, oid)
+		case git.KindTree:
+			_, err := w.tree(ctx, oid, "")
+			return err
+		case git.KindBlob:
+			return w.blob(oid, c.Name)
+		}
+		i, first := w.see(oid)
+		if !first {
+			return nil
+		}
+		data, err := w.message(i)
+		if err != nil {
+			return err
+		}
+		t, err := git.ParseTag(data)
+		if err != nil {
+			return errs.New(errs.Unprocessable, "the tag %s is damaged", oid)
+		}
+		oid = t.Object
+	}
+	return errs.New(errs.Unprocessable, "tags of tags are nested too deeply")
+}
+
+func isTag(ref string) bool { return len(ref) > 10 && ref[:10] == "refs/tags/" }
+
+// history walks the new commits.
+func (w *objectRules) history(ctx context.Context, tip hub.OID) error {
+	for todo := []hub.OID{tip}; len(todo) > 0; {
+		oid := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		i, first := w.see(oid)
+		if !first {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		data, err := w.message(i)
+		if err != nil {
+			return err
+		}
+		c, err := git.ParseCommit(data)
+		if err != nil {
+			return errs.New(errs.Unprocessable, "the commit %s is damaged", oid)
+		}
+		if _, err := w.tree(ctx, c.Tree, ""); err != nil {
+			return err
+		}
+		todo = append(todo, c.Parents...)
+	}
+	return nil
+}
+
+// maxMessageObject bounds commits and tags in bytes, signatures and all: they are held in memory whenever history is read.
+const maxMessageObject = 4 << 20
+
+func (w *objectRules) message(i int) ([]byte, error) {
+	if size := w.in.Catalog().Size(i); size > maxMessageObject {
+		return nil, errs.New(errs.TooLarge, "the %s %s has %d bytes; at most %d are taken", w.in.Catalog().Kind(i), w.in.Catalog().OID(i), size, maxMessageObject)
+	}
+	return w.in.Object(i)
+}
+
+// tree checks a folder's names and what is new below it. below is the length of the longest path in it.
+func (w *objectRules) tree(ctx context.Context, oid hub.OID, dir string) (below int, err error) {
+	i, first := w.see(oid)
+	if !first {
+		if below = w.below[i]; len(dir)+below > maxPath {
+			return below, CheckPath(dir + longName[:below])
+		}
+		return below, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	t, err := w.in.Tree(ctx, oid)
+	if err != nil {
+		return 0, err
+	}
+	for k := range t.Len() {
+		e := t.At(k)
+		if !plainName(e.Name) || len(dir)+len(e.Name) > maxPath {
+			if err := CheckPath(dir + e.Name); err != nil {
+				return 0, err
+			}
+		}
+		n := len(e.Name)
+		switch {
+		case e.Mode.IsDir():
+			var deeper int
+			deeper, err = w.tree(ctx, e.OID, dir+e.Name+"/")
+			n += 1 + deeper
+		case e.Mode.IsBlob():
+			err = w.blob(e.OID, dir+e.Name)
+		}
+		if err != nil {
+			return 0, err
+		}
+		below = max(below, n)
+	}
+	w.below[i] = below
+	return below, nil
+}
+
+// longName stands for a path of a known length in the words of CheckPath.
+var longName = func() string {
+	b := make([]byte, 2*maxPath+2*maxComponent)
+	for i := range b {
+		b[i] = 'x'
+	}
+	return string(b)
+}()
+
+// plainName knows most names for harmless without the whole of CheckPath.
+func plainName(name string) bool {
+	if name == "" || len(name) > maxComponent || name[0] == '.' {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// blob checks a file's size, or notes the large file that it stands for.
+func (w *objectRules) blob(oid hub.OID, path string) error {
+	i, first := w.see(oid)
+	if !first {
+		return nil
+	}
+	if ptr := w.in.Catalog().Pointer(i); ptr != nil {
+		w.large = append(w.large, largeFile{path, ptr.SHA256, ptr.Size})
+		return nil
+	}
+	if size := w.in.Catalog().Size(i); size > w.limit {
+		return errs.New(errs.TooLarge, "%q has %d bytes; files over %d bytes must be large files: run git lfs migrate import --include=%q and push again",
+			path, size, w.limit, path)
+	}
+	return nil
+}
+
+// checkAllSeen refuses a pack with objects that no ref of the push leads to: they would be stored without a check.
+func (w *objectRules) checkAllSeen() error {
+	cat := w.in.Catalog()
+	for i := range cat.Len() {
+		if w.seen[i/64]&(1<<(i%64)) == 0 && !w.in.Repo().Has(cat.OID(i)) {
+			return errs.New(errs.Unprocessable, "the pack holds the object %s, which no ref of this push leads to", cat.OID(i))
+		}
+	}
+	return nil
+}
+
+// checkLarge proves the pointers that were found: this repository must have the bytes behind each.
+func (p *push) checkLarge(ctx context.Context, w *objectRules) error {
+	if len(w.large) == 0 {
+		return nil
+	}
+	shas := make([]hub.SHA256, len(w.large))
+	for i, l := range w.large {
+		shas[i] = l.sha
+	}
+	known, err := p.s.xet.FindFiles(ctx, p.s.db, p.repo.RowID, shas)
+	if err != nil {
+		return err
+	}
+	for _, l := range w.large {
+		f, ok := known[l.sha]
+		switch {
+		case !ok:
+			return errs.New(errs.Unprocessable, "%q points to the large file %s, which has not been uploaded to this repository: run git lfs push --all and push again", l.path, l.sha)
+		case f.Size != l.size:
+			return errs.New(errs.Unprocessable, "%q says that the large file %s has %d bytes; it has %d", l.path, l.sha, l.size, f.Size)
+		}
+	}
+	w.large = w.large[:0]
+	return nil
+}
+
+// checkTipCard checks the card that the default branch will have, unless it has it already.
+func (p *push) checkTipCard(ctx context.Context, in *gitstore.Incoming, c git.RefCommand) error {
+	commit, err := in.Commit(ctx, c.New)
+	if err != nil {
+		return err
+	}
+	e, err := in.Entry(ctx, commit.Tree, readmePath)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	i, isNew := in.New(e.OID)
+	if !isNew || !e.Mode.IsBlob() || e.Mode == git.ModeSymlink || in.Catalog().Pointer(i) != nil {
+		return nil
+	}
+	text, err := in.Object(i)
+	if err != nil {
+		return err
+	}
+	return checkCardText(text, p.repo.Type)
+}

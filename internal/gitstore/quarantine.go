@@ -1,0 +1,268 @@
+package gitstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// PushLimits are what one push may bring. A pack that inflates to far more than its size is refused while it comes in:
+// an honest history, whose deltas make many versions of each file, stays below by an order of magnitude.
+var PushLimits = git.GuardLimits{
+	Bytes:    8 << 30,
+	Objects:  20_000_000,
+	Object:   256 << 20,
+	Inflated: 256 << 20, Ratio: 50,
+	Result: 1 << 30, DeltaRatio: 1000,
+}
+
+// pushTime bounds the work on a pack that has come in.
+const pushTime = 30 * time.Minute
+
+// Incoming is a pack that was pushed and is complete and free of what `git fsck --strict` calls an error, but not part
+// of the repository yet. It lies in a folder of its own until Keep; Close removes it.
+type Incoming struct {
+	copy *Copy
+	dir  string
+	file *os.File
+	cat  *git.Catalog
+	r    *git.PackReader
+}
+
+// Receive reads a pack into quarantine. git completes it from the repository's objects and checks each object and that
+// all that they name is there. errs.TooLarge, errs.Invalid and errs.Unprocessable say in plain words what is wrong.
+func (c *Copies) Receive(ctx context.Context, repoID, head string, pack io.Reader) (*Incoming, error) {
+	p, err := c.Use(ctx, repoID, head)
+	if err != nil {
+		return nil, err
+	}
+	in := &Incoming{copy: p}
+	if err := in.receive(ctx, pack); err != nil {
+		in.Close()
+		return nil, err
+	}
+	return in, nil
+}
+
+// Close ends the quarantine.
+func (in *Incoming) Close() {
+	if in.file != nil {
+		_ = in.file.Close()
+	}
+	if in.dir != "" {
+		_ = os.RemoveAll(in.dir)
+	}
+	in.copy.Release()
+}
+
+func (in *Incoming) receive(ctx context.Context, pack io.Reader) (err error) {
+	c := in.copy.c
+	if in.dir, err = os.MkdirTemp(c.root, "push-*"); err != nil {
+		return errs.Wrap("gitstore.Receive", err)
+	}
+	objects := filepath.Join(in.dir, "objects")
+	if err := os.MkdirAll(filepath.Join(objects, "pack"), 0o700); err != nil {
+		return errs.Wrap("gitstore.Receive", err)
+	}
+	name, err := in.index(ctx, objects, pack)
+	if err != nil {
+		return err
+	}
+	if in.file, err = os.Open(filepath.Join(objects, "pack", "pack-"+name+".pack")); err != nil {
+		return errs.Wrap("gitstore.Receive", err)
+	}
+	info, err := in.file.Stat()
+	if err != nil {
+		return errs.Wrap("gitstore.Receive", err)
+	}
+	if in.cat, err = git.IndexPack(in.file, info.Size(), git.IndexLimits{Object: PushLimits.Object}); err != nil {
+		return wrapGit(err)
+	}
+	in.r = git.NewPackReader(in.file, in.cat)
+	return nil
+}
+
+// index feeds the pack to git index-pack while it is measured, and gives the name of the pack that git wrote.
+func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (string, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	pr, pw := io.Pipe()
+	type ended struct {
+		stderr string
+		err    error
+	}
+	done := make(chan ended, 1)
+	var out bytes.Buffer
+	go func() {
+		stderr, err := in.copy.c.run(ctx, process{
+			args: []string{"index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--max-input-size=%d", PushLimits.Bytes)},
+			env: []string{"GIT_DIR=" + in.copy.w.dir, "GIT_OBJECT_DIRECTORY=" + objects,
+				"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + filepath.Join(in.copy.w.dir, "objects")},
+			stdin:  pr,
+			stdout: &out,
+		})
+		_ = pr.CloseWithError(errGitEnded) // it may have read enough before the end
+		done <- ended{stderr, err}
+	}()
+	timer := time.AfterFunc(0, func() {})
+	defer timer.Stop()
+	_, bad := git.GuardPack(io.TeeReader(pack, pw), PushLimits)
+	if bad != nil && !errors.Is(bad, errGitEnded) {
+		cancel(bad)
+	} else {
+		timer = time.AfterFunc(pushTime, func() { cancel(errs.New(errs.TooLarge, "The pack takes more than %s to check", pushTime)) })
+	}
+	_ = pw.CloseWithError(bad)
+	end := <-done
+	switch {
+	case bad != nil && !errors.Is(bad, errGitEnded):
+		return "", guardError(bad)
+	case end.err != nil:
+		return "", indexError(ctx, end.err, end.stderr)
+	}
+	kind, name, _ := strings.Cut(strings.TrimSpace(out.String()), "\t")
+	if _, err := hub.ParseOID(name); kind != "pack" || err != nil {
+		return "", errs.Wrap("gitstore.Receive", fmt.Errorf("index-pack says %q", out.String()))
+	}
+	return name, nil
+}
+
+var errGitEnded = errors.New("git has ended")
+
+func guardError(err error) error {
+	switch {
+	case errors.Is(err, git.ErrLimit):
+		return &errs.Error{Kind: errs.TooLarge, Op: "gitstore.Receive", Err: err, Msg: "The push is too large: " + detail(err, git.ErrLimit) +
+			". Push the history in parts, and large files with Git LFS."}
+	case errors.Is(err, git.ErrMalformed):
+		return &errs.Error{Kind: errs.Invalid, Op: "gitstore.Receive", Err: err, Msg: "The pack is damaged: " + detail(err, git.ErrMalformed)}
+	}
+	return err // the connection's
+}
+
+func detail(err, sentinel error) string {
+	return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
+}
+
+// indexError turns what git said into a reason: its first line that names an object, or the last.
+func indexError(ctx context.Context, err error, stderr string) error {
+	var known *errs.Error
+	if errors.As(err, &known) || ctx.Err() != nil {
+		return err
+	}
+	reason := ""
+	for line := range strings.SplitSeq(stderr, "\n") {
+		line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "fatal: "), "error: ")
+		if line != "" {
+			reason = line
+		}
+		if strings.HasPrefix(line, "object ") || strings.HasPrefix(line, "did not receive expected object") {
+			break
+		}
+	}
+	if strings.HasPrefix(reason, "did not receive expected object") || strings.Contains(reason, "unresolved delta") {
+		reason += ". The history is not complete: run git fetch --unshallow, or git fsck, and push again"
+	}
+	if reason == "" {
+		return errs.Wrap("gitstore.Receive", err)
+	}
+	return &errs.Error{Kind: errs.Unprocessable, Op: "gitstore.Receive", Err: err, Msg: "The pack is refused: " + reason}
+}
+
+// Catalog lists the objects of the pack. Some may be in the repository already.
+func (in *Incoming) Catalog() *git.Catalog { return in.cat }
+
+// Repo is the repository without the pack.
+func (in *Incoming) Repo() *Repo { return in.copy.view }
+
+// Kind is the kind of an object of the pack or the repository.
+func (in *Incoming) Kind(oid hub.OID) (git.Kind, bool) {
+	if i, ok := in.cat.Find(oid); ok {
+		return in.cat.Kind(i), true
+	}
+	return in.copy.view.Kind(oid)
+}
+
+// New is the number in the catalog of an object that the repository does not have.
+func (in *Incoming) New(oid hub.OID) (i int, isNew bool) {
+	if in.copy.view.Has(oid) {
+		return 0, false
+	}
+	return in.cat.Find(oid)
+}
+
+// Object is the bytes of object i of the pack.
+func (in *Incoming) Object(i int) ([]byte, error) {
+	_, data, err := in.r.Object(i, git.MaxWhole)
+	return data, wrapGit(err)
+}
+
+// Entry is what lies at a path below a commit's tree, of the pack or the repository. Absent: errs.EntryNotFound.
+func (in *Incoming) Entry(ctx context.Context, tree hub.OID, path string) (*git.TreeEntry, error) {
+	e := git.TreeEntry{Mode: git.ModeDir, OID: tree}
+	for rest, more := path, path != ""; more; {
+		var name string
+		name, rest, more = cut(rest)
+		if !e.Mode.IsDir() {
+			return nil, errs.EntryNotFound(path)
+		}
+		t, err := in.Tree(ctx, e.OID)
+		if err != nil {
+			return nil, err
+		}
+		var ok bool
+		if e, ok = t.Lookup(name); !ok {
+			return nil, errs.EntryNotFound(path)
+		}
+	}
+	return &e, nil
+}
+
+// Tree is a tree of the pack or the repository.
+func (in *Incoming) Tree(ctx context.Context, oid hub.OID) (*git.Tree, error) {
+	i, ok := in.cat.Find(oid)
+	if !ok {
+		return in.copy.view.Tree(ctx, oid)
+	}
+	data, err := in.Object(i)
+	if err != nil {
+		return nil, err
+	}
+	t, err := git.ParseTree(data)
+	return t, wrapGit(err)
+}
+
+// Commit is a commit of the pack or the repository.
+func (in *Incoming) Commit(ctx context.Context, oid hub.OID) (*git.Commit, error) {
+	i, ok := in.cat.Find(oid)
+	if !ok {
+		return in.copy.view.Commit(ctx, oid)
+	}
+	data, err := in.Object(i)
+	if err != nil {
+		return nil, err
+	}
+	c, err := git.ParseCommit(data)
+	return c, wrapGit(err)
+}
+
+// Keep makes the pack durable and ready for AddPack.
+func (in *Incoming) Keep(ctx context.Context) (*Pack, error) {
+	if in.cat.Len() == 0 {
+		return &Pack{}, nil
+	}
+	return in.copy.c.s.storePack(ctx, in.copy.w.repoID, in.cat.Len(), in.cat.PackSize(), func(w io.Writer) (*git.Catalog, error) {
+		_, err := io.Copy(w, io.NewSectionReader(in.file, 0, in.cat.PackSize()))
+		return in.cat, err
+	})
+}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	largeBlock  = 2 << 20   // what is read at once
-	smallBlock  = 256 << 10 // the same while many read; any chunk fits
+	largeBlock  = 1 << 20   // what is read at once
+	smallBlock  = 160 << 10 // the same while many read; any chunk fits
 	largeReads  = 8         // streams that read in large blocks: those that come when there are as many read in small ones
 	blocksAhead = 3         // per stream: one read, one waiting, one written
 )

@@ -35,6 +35,3 @@ func parseTasks(fields map[string]string) map[string]string {
 }
 
 func sortedTasks() []string { return slices.Sorted(maps.Keys(pipelines)) }
-
-// Tasks lists the known pipeline tags, sorted.
-func Tasks() []string { return sortedTasks() }

@@ -103,7 +103,7 @@ type uploadRules struct {
 }
 
 func (s *Service) uploadRules(ctx context.Context, snap *Snapshot, gitAttributes, gitIgnore *string) (*uploadRules, error) {
-	set := snap.Repo.LFS(s.limits.LFSThreshold, s.limits.LFSSuffixes)
+	set := s.repos.LFS(snap.Repo)
 	r := &uploadRules{threshold: set.Threshold, regularMax: s.limits.RegularFile, suffixes: set.Suffixes}
 	attrs, err := snap.patternFile(ctx, ".gitattributes", gitAttributes)
 	if err != nil {

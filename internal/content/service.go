@@ -20,8 +20,6 @@ type Limits struct {
 	RegularFile   int64 // bytes of a file that is kept in git itself
 	CommitRegular int64 // bytes of all regular files of one commit
 	CommitFiles   int   // operations of one commit
-	LFSThreshold  int64 // default size from which on a file is large; a repository may set its own
-	LFSSuffixes   []string
 }
 
 // Service reads and changes the content of repositories.

@@ -79,17 +79,8 @@ func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
 
 // Get finds an organisation by name, compared without case.
 func (s *Service) Get(ctx context.Context, name string) (*Org, error) {
-	return s.one(ctx, getByName, strings.ToLower(name))
-}
-
-// GetByID finds an organisation by id.
-func (s *Service) GetByID(ctx context.Context, id string) (*Org, error) {
-	return s.one(ctx, getByID, id)
-}
-
-func (s *Service) one(ctx context.Context, query, key string) (*Org, error) {
 	var row orgRow
-	err := s.db.Get(ctx, &row, query, key)
+	err := s.db.Get(ctx, &row, getByName, strings.ToLower(name))
 	if db.IsNoRows(err) {
 		return nil, errs.New(errs.NotFound, "Organization not found")
 	}

@@ -3,8 +3,6 @@ package org
 const (
 	insertOrg = `INSERT INTO orgs (id, name, fullname, created_at) VALUES (?, ?, ?, ?)`
 
-	getByID = `SELECT id, name, fullname, created_at FROM orgs WHERE id = ?`
-
 	getByName = `
 		SELECT o.id, o.name, o.fullname, o.created_at
 		FROM namespace n JOIN orgs o ON o.id = n.owner_id

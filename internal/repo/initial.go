@@ -21,8 +21,8 @@ const (
 	maxInitialBytes = 10_000_000
 )
 
-// attributePatterns are the files that git clients of a new repository hand to LFS: the suffixes of DefaultLFS and the
-// names that such files have without one.
+// attributePatterns are the files that git clients of a new repository hand to LFS: the suffixes that are
+// large unless the operator says otherwise, and the names that such files have without one.
 var attributePatterns = []string{
 	"*.7z", "*.arrow", "*.avi", "*.bin", "*.bz2", "*.ckpt", "*.flac", "*.ftz", "*.ggml", "*.gguf", "*.gz", "*.h5", "*.joblib",
 	"*.lfs.*", "*.mkv", "*.mlmodel", "*.model", "*.mov", "*.mp3", "*.mp4", "*.msgpack", "*.npy", "*.npz", "*.onnx", "*.ot",

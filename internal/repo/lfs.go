@@ -2,28 +2,19 @@ package repo
 
 import "slices"
 
-// DefaultLFS are the server's settings for large files unless the operator sets others. Sizes are decimal.
-var DefaultLFS = LFSDefaults{
-	Threshold:    5_000_000,
-	KeepVersions: 5,
-	Suffixes: []string{
-		".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".pb", ".h5", ".tflite", ".gguf", ".ggml", ".msgpack",
-		".zip", ".tar", ".gz", ".bz2", ".xz", ".7z", ".rar", ".npy", ".npz", ".arrow", ".parquet",
-		".mp4", ".avi", ".mkv", ".mov", ".wav", ".mp3", ".flac", ".tiff", ".tif",
-	},
-}
-
-func (d LFSDefaults) orDefault() LFSDefaults {
-	if d.Threshold == 0 {
-		d.Threshold = DefaultLFS.Threshold
+// LFS are the rules by which a file of a repository becomes a large one: its own threshold or the server's, and its
+// suffixes on top of the server's.
+func (s *Service) LFS(r *Repo) LFS {
+	rules := LFS{s.lfs.Threshold, slices.Clone(s.lfs.Suffixes)}
+	if r.LFSThreshold != nil {
+		rules.Threshold = *r.LFSThreshold
 	}
-	if d.KeepVersions == 0 {
-		d.KeepVersions = DefaultLFS.KeepVersions
+	for _, suffix := range r.SuffixRules() {
+		if !slices.Contains(rules.Suffixes, suffix) {
+			rules.Suffixes = append(rules.Suffixes, suffix)
+		}
 	}
-	if d.Suffixes == nil {
-		d.Suffixes = slices.Clone(DefaultLFS.Suffixes)
-	}
-	return d
+	return rules
 }
 
 // LFSSettings is the answer of GET …/settings/lfs: what is configured, what holds, and where that comes from.
@@ -48,7 +39,7 @@ type LFSSettings struct {
 
 // LFSSettings describes a repository's rules for large files.
 func (s *Service) LFSSettings(r *Repo) LFSSettings {
-	rules := r.LFS(s.lfs.Threshold, s.lfs.Suffixes)
+	rules := s.LFS(r)
 	a := LFSSettings{
 		Threshold: r.LFSThreshold, KeepVersions: r.LFSKeepVersions, Suffixes: r.SuffixRules(),
 		EffectiveThreshold: rules.Threshold, ThresholdSource: source(r.LFSThreshold != nil, "repository"),

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/authz"
@@ -76,20 +75,6 @@ func (r *Repo) SuffixRules() []string {
 type LFS struct {
 	Threshold int64    // bytes from which on a file is large
 	Suffixes  []string // endings that are large whatever their size
-}
-
-// LFS merges the repository's rules with the server's: its threshold replaces the default, its suffixes come on top.
-func (r *Repo) LFS(threshold int64, suffixes []string) LFS {
-	if r.LFSThreshold != nil {
-		threshold = *r.LFSThreshold
-	}
-	merged := slices.Clone(suffixes)
-	for _, s := range r.SuffixRules() {
-		if !slices.Contains(merged, s) {
-			merged = append(merged, s)
-		}
-	}
-	return LFS{threshold, merged}
 }
 
 // isoTime prints a time as clients parse it: UTC, milliseconds, Z.

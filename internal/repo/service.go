@@ -20,11 +20,11 @@ type Deps struct {
 	Log            *slog.Logger
 	DownloadWindow time.Duration    // within which the downloads of one client count as one; 0: an hour
 	Key            []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
-	LFS            LFSDefaults      // zero fields: DefaultLFS
+	LFS            LFSDefaults      // all of them: configuration has the defaults
 	Now            func() time.Time // nil: time.Now
 }
 
-// LFSDefaults are the server's settings for large files.
+// LFSDefaults are the server's settings for large files. Sizes are decimal.
 type LFSDefaults struct {
 	Threshold    int64
 	KeepVersions int64
@@ -63,7 +63,10 @@ type Service struct {
 
 // New builds the service. Attach completes it.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS.orDefault(), now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS, now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
+	if s.lfs.Suffixes == nil {
+		s.lfs.Suffixes = []string{} // a list in JSON, if an empty one
+	}
 	if s.window <= 0 {
 		s.window = defaultDownloadWindow
 	}

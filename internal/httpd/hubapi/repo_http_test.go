@@ -39,7 +39,7 @@ func newRepoHub(t *testing.T, d *db.DB) *repoHub {
 	}
 	log := slog.New(slog.DiscardHandler)
 	git := gitstore.New(d, blobs, gitstore.Options{CacheDir: t.TempDir()})
-	repos := repo.New(repo.Deps{DB: d, Git: git, Authz: authz.New(d), Key: []byte("key")})
+	repos := repo.New(repo.Deps{DB: d, Git: git, Authz: authz.New(d), Key: []byte("key"), LFS: repo.LFSDefaults{Threshold: 5_000_000, KeepVersions: 5}})
 	x := xetstore.New(d, blobs, xetstore.Options{Log: log})
 	files := content.New(d, git, x, repos, jobs.New(d, jobs.Options{Log: log}), log, content.Limits{RegularFile: 1 << 20, CommitRegular: 1 << 20, CommitFiles: 100})
 	repos.Attach(repo.Hooks{ListFiles: files.ListFiles})

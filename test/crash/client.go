@@ -157,13 +157,19 @@ func (f Change) line() map[string]any {
 	return map[string]any{"key": "file", "value": map[string]any{"path": f.Path, "content": f.Data, "encoding": "base64"}}
 }
 
+// Line is a change as a commit's body has it.
+func Line(f Change) []byte {
+	b, _ := json.Marshal(f.line()) // strings, numbers and bytes
+	return append(b, '\n')
+}
+
 // Commit puts changes on a branch as NDJSON.
 func (c *Client) Commit(repo, branch string, files []Change) Answer {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	_ = enc.Encode(map[string]any{"key": "header", "value": map[string]any{"summary": "load"}})
 	for _, f := range files {
-		_ = enc.Encode(f.line())
+		b.Write(Line(f))
 	}
 	return c.Do(http.MethodPost, api(repo)+"/commit/"+url.PathEscape(branch), b.Bytes(), "Content-Type", "application/x-ndjson")
 }

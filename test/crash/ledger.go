@@ -13,13 +13,18 @@ import (
 // open: the hub may have done all of such an operation or nothing. No two operations that run at once may touch the same
 // key.
 type Ledger struct {
-	mu    sync.Mutex
-	holds map[Key]Value
-	fresh map[Key]bool // acknowledged since the last check
-	open  map[int]*Op
-	next  int
+	mu      sync.Mutex
+	holds   map[Key]Value
+	fresh   map[Key]bool // acknowledged since the last check
+	open    map[int]*Op
+	touched map[Key]bool // branches of operations since the last check
+	next    int
 
-	// Figures
+	Figures
+}
+
+// Figures count operations. Open ones turned out to be done or not.
+type Figures struct {
 	Acknowledged, Files, Opened, Done, Undone, Refused int
 }
 
@@ -42,7 +47,7 @@ type Op struct {
 
 // NewLedger is the ledger of an empty hub.
 func NewLedger() *Ledger {
-	return &Ledger{holds: map[Key]Value{}, fresh: map[Key]bool{}, open: map[int]*Op{}}
+	return &Ledger{holds: map[Key]Value{}, fresh: map[Key]bool{}, open: map[int]*Op{}, touched: map[Key]bool{}}
 }
 
 // FileValue is what a file's key holds.
@@ -89,6 +94,7 @@ func (l *Ledger) End(op *Op, a Answer) {
 func (l *Ledger) adopt(op *Op) {
 	delete(l.open, op.id)
 	for k, v := range op.After {
+		l.touched[k.branch()] = true
 		if v.There {
 			l.holds[k] = v
 			l.fresh[k] = true
@@ -119,16 +125,18 @@ func (l *Ledger) Get(k Key) Value {
 	return l.holds[k]
 }
 
-// Check compares the hub with the ledger and returns what is wrong. Nothing else may use the ledger meanwhile. The
-// listings of all branches are compared in full; of the files, those acknowledged or open since the last check are read,
-// or all of them.
+// Check compares the hub with the ledger and returns what is wrong. Nothing else may use the ledger meanwhile. All files
+// are read and all branches listed, or only those that operations have touched since the last check.
 func (l *Ledger) Check(c *Client, all bool) (wrong []string) {
 	l.Opened += len(l.open)
 	for _, op := range l.open {
+		for k := range op.After {
+			l.touched[k.branch()] = true
+		}
 		wrong = append(wrong, l.settle(c, op)...)
 	}
 	l.open = map[int]*Op{}
-	wrong = append(wrong, l.listings(c)...)
+	wrong = append(wrong, l.listings(c, all)...)
 	var read []Key
 	for k := range l.holds {
 		if k.Path != "" && (all || l.fresh[k]) {
@@ -136,6 +144,7 @@ func (l *Ledger) Check(c *Client, all bool) (wrong []string) {
 		}
 	}
 	clear(l.fresh)
+	clear(l.touched)
 	return append(wrong, readAll(read, func(k Key) string { return l.look(c, k) })...)
 }
 
@@ -213,11 +222,11 @@ func observe(c *Client, k Key) (Value, error) {
 func (v Value) same(w Value) bool { return v.There == w.There && v.SHA == w.SHA && v.Size == w.Size }
 
 // listings compares the tree of every branch with the ledger: all files with their ids and sizes, and no others.
-func (l *Ledger) listings(c *Client) (wrong []string) {
+func (l *Ledger) listings(c *Client, all bool) (wrong []string) {
 	want := map[Key]map[string]Value{}
 	for k, v := range l.holds {
-		branch := Key{Repo: k.Repo, Branch: k.Branch}
-		if k.Branch == "" {
+		branch := k.branch()
+		if k.Branch == "" || !all && !l.touched[branch] {
 			continue
 		}
 		if want[branch] == nil {
@@ -277,5 +286,7 @@ func readAll(keys []Key, look func(Key) string) (wrong []string) {
 	wg.Wait()
 	return wrong
 }
+
+func (k Key) branch() Key { return Key{Repo: k.Repo, Branch: k.Branch} }
 
 func (k Key) String() string { return strings.TrimRight(k.Repo+"@"+k.Branch+":"+k.Path, "@:") }

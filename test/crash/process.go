@@ -55,6 +55,7 @@ type Hub struct {
 	Data  string
 	URL   string // another one after each start
 	Token string // of the administrator whom the first start made
+	Files int    // descriptors that the process may open; 0: as many as this one
 
 	env     []string
 	log     string
@@ -85,7 +86,11 @@ func (h *Hub) Begin() (io.Reader, error) {
 		return nil, err
 	}
 	defer log.Close()
-	p := exec.Command(bin, "serve", "--data", h.Data, "--listen", "127.0.0.1:0", "--log-level", "warn")
+	args := []string{bin}
+	if h.Files > 0 {
+		args = []string{"/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.Files), bin}
+	}
+	p := exec.Command(args[0], append(args[1:], "serve", "--data", h.Data, "--listen", "127.0.0.1:0", "--log-level", "warn")...)
 	p.Env = append(os.Environ(), h.env...)
 	p.Stderr = log
 	out, err := p.StdoutPipe()

@@ -126,10 +126,21 @@ func (h *Hub) CheckSQLite() error {
 	return nil
 }
 
+// Add counts another result in.
+func (r *Result) Add(o Result) {
+	r.Restarts = append(r.Restarts, o.Restarts...)
+	if r.Ledger == nil {
+		r.Ledger = NewLedger()
+	}
+	a, b := &r.Ledger.Figures, &o.Ledger.Figures
+	a.Acknowledged, a.Files, a.Opened = a.Acknowledged+b.Acknowledged, a.Files+b.Files, a.Opened+b.Opened
+	a.Done, a.Undone, a.Refused = a.Done+b.Done, a.Undone+b.Undone, a.Refused+b.Refused
+}
+
 // String are the figures of the rounds.
 func (r Result) String() string {
 	slices.Sort(r.Restarts)
-	l := r.Ledger
+	l := &r.Ledger.Figures
 	return fmt.Sprintf("kills %d, operations acknowledged %d with %d files, open at a kill %d (done %d, not done %d), refused %d, lost 0, restart p50 %d ms, max %d ms",
 		len(r.Restarts), l.Acknowledged, l.Files, l.Opened, l.Done, l.Undone, l.Refused,
 		r.Restarts[len(r.Restarts)/2].Milliseconds(), r.Restarts[len(r.Restarts)-1].Milliseconds())

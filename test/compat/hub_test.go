@@ -15,12 +15,14 @@ import (
 	"time"
 )
 
-// binaryVariable names a built hub to test; without it the tests build one.
+// binaryVariable names a built hub to test, from the root of the repository; without it the tests build one.
 const binaryVariable = "CAIRN_TEST_BINARY"
 
 var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv(binaryVariable); path != "" {
-		return filepath.Abs(path)
+	if path := os.Getenv(binaryVariable); filepath.IsAbs(path) {
+		return path, nil
+	} else if path != "" {
+		return filepath.Abs(filepath.Join("../..", path))
 	}
 	path := filepath.Join(buildDir, "cairn")
 	build := exec.Command("go", "build", "-o", path, "../../cmd/cairn")
@@ -105,13 +107,23 @@ func (h *hub) read(t *testing.T, out io.Reader) {
 	go io.Copy(io.Discard, out) //nolint:errcheck // ends with the process
 }
 
-// stop asks the hub to end and checks that it drains in time.
+// stop asks the hub to end and checks that it drains in time and never failed by its own account: it logs as errors what
+// it answers with a status of 500 and above, other than the refusal of what it does not serve.
 func (h *hub) stop(t *testing.T) {
 	_ = h.process.Process.Signal(syscall.SIGTERM)
 	late := time.AfterFunc(45*time.Second, func() { _ = h.process.Process.Kill() })
 	defer late.Stop()
 	if err := h.process.Wait(); err != nil {
 		t.Errorf("the hub did not end well: %v", err)
+	}
+	said, err := os.ReadFile(h.log)
+	if err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(string(said)) {
+		if strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") {
+			t.Errorf("the hub's log: %s", line)
+		}
 	}
 	if t.Failed() {
 		t.Logf("the hub's last lines:\n%s", h.tail(60))

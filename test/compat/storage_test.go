@@ -3,13 +3,11 @@ package compat
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
@@ -85,34 +83,4 @@ func meter(t *testing.T, stored func() (int64, error)) string {
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL
-}
-
-// checkMetrics fails for every kind of request that the hub answered with a server error, other than the clear refusal of
-// what it does not serve yet.
-func checkMetrics(t *testing.T, h *hub) {
-	t.Helper()
-	for _, line := range strings.Split(h.metrics(t), "\n") {
-		if strings.HasPrefix(line, "cairn_http_requests_total{") && strings.Contains(line, `status="5xx"`) && !strings.Contains(line, `"unserved"`) {
-			t.Errorf("server errors: %s", line)
-		}
-	}
-}
-
-func (h *hub) metrics(t *testing.T) string {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, h.endpoint+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+h.token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %v\n%s", req.URL, resp.Status, err, b)
-	}
-	return string(b)
 }

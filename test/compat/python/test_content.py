@@ -1,17 +1,19 @@
 """Commits, trees, history and refs through HfApi."""
 
+import concurrent.futures
 import io
 import re
 
 import pytest
-from conftest import noise, put, sha256
+from conftest import files_in, noise, put
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationCopy,
     CommitOperationDelete,
-    HfApi,
+    CommitScheduler,
     errors,
     hf_hub_download,
+    snapshot_download,
 )
 
 
@@ -66,6 +68,7 @@ def test_upload_folder_of_2000_files(api, new, tmp_path):
     assert len([f for f in tree if f.endswith(".txt")]) == 2000  # more than one page
     assert tree["d7/7.txt"].size == 7 and len([f for f in tree if "." not in f]) == 40
     assert read(repo, "d39/1999.txt", repo_type="dataset") == b"file 1999\n"
+    assert files_in(snapshot_download(repo, repo_type="dataset", ignore_patterns=".gitattributes")) == files_in(tmp_path)
     again = api.list_repo_commits(repo, repo_type="dataset")[0].commit_id
     api.upload_folder(repo_id=repo, repo_type="dataset", folder_path=tmp_path)
     assert api.list_repo_commits(repo, repo_type="dataset")[0].commit_id == again
@@ -147,6 +150,55 @@ def test_commit_to_a_branch_a_tag_and_nowhere(api, new):
     assert not api.file_exists(repo, "a.txt") and read(repo, "a.txt", revision="dev/one") == b"on dev"
     with pytest.raises(errors.RevisionNotFoundError):
         put(api, repo, {"a.txt": b"x"}, revision="absent")
+
+
+def test_commits_at_the_same_time(api, new):
+    """All land, none is lost; commits that name the same parent exclude each other."""
+    repo = new()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: put(api, repo, {f"{i}.txt": b"%d" % i, f"{i}.bin": noise(2000, i)}), range(24)))
+    assert len(api.list_repo_files(repo)) == 49 and len(api.list_repo_commits(repo)) == 25
+    parent = api.model_info(repo).sha
+
+    def race(i):
+        try:
+            return put(api, repo, {"winner.txt": b"%d" % i}, parent_commit=parent).oid
+        except errors.HfHubHTTPError as e:
+            assert e.response.status_code == 412
+            return None
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert len([oid for oid in pool.map(race, range(8)) if oid]) == 1
+    assert len(api.list_repo_commits(repo)) == 26
+
+
+def test_future_and_scheduler(api, new, tmp_path):
+    repo = new()
+    done = api.upload_file(path_or_fileobj=b"later", path_in_repo="later.txt", repo_id=repo, run_as_future=True)
+    assert done.result(30).oid == api.model_info(repo).sha
+    (tmp_path / "log.txt").write_text("line\n")
+    scheduler = CommitScheduler(repo_id=repo, folder_path=tmp_path, every=10, path_in_repo="logs")
+    scheduler.trigger().result(30)
+    with scheduler.lock:
+        (tmp_path / "log.txt").write_text("line\nanother\n")
+    scheduler.trigger().result(30)
+    scheduler.stop()
+    assert read(repo, "logs/log.txt") == b"line\nanother\n"
+
+
+def test_pull_requests_are_refused_clearly(api, new):
+    """Not served yet: nothing may land on main in their place."""
+    repo = new({"a.txt": b"a"})
+    head = api.model_info(repo).sha
+    for try_it in (
+        lambda: api.upload_file(path_or_fileobj=b"x", path_in_repo="x.txt", repo_id=repo, create_pr=True),
+        lambda: api.create_pull_request(repo, title="A pull request"),
+        lambda: list(api.get_repo_discussions(repo)),
+    ):
+        with pytest.raises(errors.HfHubHTTPError) as e:
+            try_it()
+        assert e.value.response.status_code == 501, str(e.value)
+    assert api.model_info(repo).sha == head
 
 
 def test_broken_card_is_refused(api, new):

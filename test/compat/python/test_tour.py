@@ -105,6 +105,17 @@ def test_upload_patterns_and_delete_files(tmp_path):
     assert sorted(HfApi().list_repo_files("admin/tour-patterns", repo_type="dataset")) == [".gitattributes", "logs/b.txt"]
 
 
+def test_upload_one_file_to_a_branch_and_download_a_part(tmp_path):
+    hf("repos", "branch", "create", "admin/tour-data", "next", "--type", "dataset")
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    hf("upload", "admin/tour-data", tmp_path / "rows.csv", "data/rows.csv", "--type", "dataset", "--revision", "next")
+    hf("download", "admin/tour-data", "--type", "dataset", "--revision", "next", "--include", "data/*", "--local-dir", tmp_path / "down")
+    assert files_in(tmp_path / "down") == {"data/rows.csv": sha256(tmp_path / "rows.csv")}
+    assert "not found" in hf("download", "admin/tour-data", "data/rows.csv", "--type", "dataset", ok=False).lower()
+    hf("upload", "admin/tour-data", tmp_path / "down", ".", "--type", "dataset", "--revision", "next", "--delete", "data/*", "--exclude", "data/*")
+    assert HfApi().list_repo_files("admin/tour-data", repo_type="dataset", revision="next") == [".gitattributes"]
+
+
 def test_cp(tmp_path):
     (tmp_path / "up.txt").write_text("copied")
     hf("cp", tmp_path / "up.txt", "hf://admin/tour-model/notes/up.txt")

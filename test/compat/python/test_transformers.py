@@ -54,5 +54,29 @@ def test_push_tokenizer_and_config(api, me, repo):
     assert AutoTokenizer.from_pretrained(f"{me}/pushed-tokenizer")("same")["input_ids"] == tokenizer("same")["input_ids"]
 
 
+def test_hub_mixin(api, me):
+    """What libraries of others build their push_to_hub and from_pretrained on."""
+    import pathlib
+
+    from huggingface_hub import ModelHubMixin
+
+    class Tiny(ModelHubMixin, library_name="tiny", tags=["a-mixin"]):
+        def __init__(self, size: int = 1, body: str = ""):
+            self.size, self.body = size, body
+
+        def _save_pretrained(self, save_directory):
+            (pathlib.Path(save_directory) / "body.txt").write_text(self.body)
+
+        @classmethod
+        def _from_pretrained(cls, *, model_id, revision, cache_dir, force_download, local_files_only, token, size=1, body="", **_):
+            return cls(size, pathlib.Path(hf_hub_download(model_id, "body.txt", revision=revision)).read_text())
+
+    Tiny(size=7, body="saved").push_to_hub(f"{me}/mixin")
+    back = Tiny.from_pretrained(f"{me}/mixin")
+    assert (back.size, back.body) == (7, "saved")
+    info = api.model_info(f"{me}/mixin")
+    assert info.library_name == "tiny" and "a-mixin" in info.tags
+
+
 def test_load_from_snapshot(repo):
     assert AutoTokenizer.from_pretrained(snapshot_download(repo, allow_patterns=["*.json", "*.txt"])).vocab_size == 30522

@@ -39,7 +39,7 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 		out.Transfer = lfs.Xet
 		act = a.xetUpload(r, &b)
 	case b.Operation == lfs.Upload:
-		act = a.upload1
+		act = a.upload1(proof(r))
 	}
 	for i, p := range b.Objects {
 		out.Objects[i] = a.object(st, p, have, act)
@@ -105,16 +105,28 @@ func (a *API) download1(st *httpd.State, o *lfs.Object, f *xetstore.File) error 
 	return nil
 }
 
-func (a *API) upload1(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
-	if f != nil {
+// upload1 sends the client to a signed address, and then to verify with the proof that it gave for the batch: of an
+// object that is said to be authenticated, git-lfs sends no proof of its own.
+func (a *API) upload1(proof map[string]string) act {
+	return func(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
+		if f != nil {
+			return nil
+		}
+		if a.MaxObject > 0 && o.Size > a.MaxObject {
+			return errs.New(errs.Unprocessable, "The object is larger than the %d bytes that are allowed", a.MaxObject)
+		}
+		o.Actions = map[string]lfs.Action{
+			lfs.Upload: a.action(st, lfs.Upload, o.Pointer),
+			"verify":   {Href: st.Origin + "/" + st.Repo.ID().Path() + ".git/info/lfs/objects/verify", Header: proof},
+		}
 		return nil
 	}
-	if a.MaxObject > 0 && o.Size > a.MaxObject {
-		return errs.New(errs.Unprocessable, "The object is larger than the %d bytes that are allowed", a.MaxObject)
-	}
-	o.Actions = map[string]lfs.Action{
-		lfs.Upload: a.action(st, lfs.Upload, o.Pointer),
-		"verify":   {Href: st.Origin + "/" + st.Repo.ID().Path() + ".git/info/lfs/objects/verify"},
+}
+
+// proof is the header by which the caller says who they are.
+func proof(r *http.Request) map[string]string {
+	if h := r.Header.Get("Authorization"); h != "" {
+		return map[string]string{"Authorization": h}
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ test-go:
 ## test-clients: huggingface_hub, transformers, datasets and @huggingface/hub against a real hub, on both kinds of storage
 test-clients: build
 	test/setup.sh clients
-	$(GO) test -timeout 30m -count=1 ./test/compat/...
+	CAIRN_TEST_BINARY=$(BIN) $(GO) test -timeout 30m -count=1 ./test/compat/...
 
 ## check: what must be clean before a commit: format, vet, linters, layers, package comments, contract
 check: format lint contract

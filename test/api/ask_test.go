@@ -10,11 +10,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
 var nobody = testhub.Caller{}
+
+// each is testhub.Each for tests that may run beside others.
+func each(t *testing.T, f func(t *testing.T, h *testhub.Hub)) {
+	t.Helper()
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB, ...func(*config.Config)) *testhub.Hub{"sqlite+folder": testhub.New, "postgres+s3": testhub.NewScaled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t))
+		})
+	}
+}
 
 type dict = map[string]any
 

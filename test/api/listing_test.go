@@ -27,7 +27,7 @@ func ids(list []listed) []string {
 }
 
 func TestListing(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice, bob := h.User("alice"), h.User("bob")
 		h.Org("acme", bob, nil)
 		for i := range 9 {
@@ -46,7 +46,7 @@ func TestListing(t *testing.T) {
 			"filter=license:mit": 4, "filter=t0": 3, "filter=t0&filter=license:mit": 2, "filter=t0,license:mit": 2, "filter=nope": 0, "tags=t1": 3, "gated=true": 0, "gated=false": 9,
 			"pipeline_tag=text-generation": 0, "inference=warm": 0, "owner=alice": 8,
 		} {
-			for _, limit := range []string{"", "&limit=1", "&limit=2", "&limit=5", "&limit=1000000000"} {
+			for _, limit := range []string{"&limit=2", "&limit=1000000000"} {
 				for _, sort := range []string{"", "&sort=lastModified", "&sort=createdAt&direction=1", "&sort=downloads&direction=-1", "&sort=likes", "&sort=trendingScore"} {
 					if got := list(nobody, query+limit+sort); len(got) != want {
 						t.Errorf("%s%s%s: %v, want %d", query, limit, sort, got, want)
@@ -105,7 +105,7 @@ func TestListing(t *testing.T) {
 
 // The parts of info that clients cannot do without.
 func TestInfo(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"README.md": "---\nlicense: mit\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n", "config.json": `{"model_type":"bert"}`, "d/x": "12"})
 		first := head(h, alice, "alice/m", "main")
 		h.Commit(alice, "model", "alice/m", "main", map[string]string{"y": "1"})

@@ -112,7 +112,7 @@ func entries(t *testing.T, dir string) string {
 }
 
 func TestLegalNames(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		lines := []string{header("names")}
 		for i, name := range legal {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPreupload(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		h.CreateRepo(alice, hub.Model, "alice/m", false)
 		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{".gitattributes": "*.dat filter=lfs diff=lfs merge=lfs -text\n*.nolfs !filter\nplain.bin -filter\n", ".gitignore": "# c\n*.log\n!keep.log\nbuild/\n", "a.txt": "hi"})

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCreateRepo(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice, bob := h.User("alice"), h.User("bob")
 		h.Org("acme", bob, nil)
 		type made struct{ URL, Name, ID string }
@@ -96,7 +96,7 @@ func decode(t *testing.T, a testhub.Answer) dict {
 }
 
 func TestRepoIDs(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		model(h, "alice", "Model", map[string]string{"f.txt": "hi"})
 		for _, id := range []string{"alice/model", "ALICE/MODEL", "Alice/mOdEl"} {
 			if got := ok[struct{ ID string }](t, id, get(h, nobody, "/api/models/"+id)).ID; got != "alice/Model" {
@@ -122,7 +122,7 @@ func TestRepoIDs(t *testing.T) {
 }
 
 func TestMoveRepo(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "old", map[string]string{"a b#%?.txt": "hi"})
 		bob := h.User("bob")
 		h.Org("acme", alice, nil)
@@ -170,7 +170,7 @@ func TestMoveRepo(t *testing.T) {
 }
 
 func TestDeleteRepo(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"f": "1"})
 		oid := head(h, alice, "alice/m", "main")
 		bob := h.User("bob")
@@ -190,7 +190,7 @@ func TestDeleteRepo(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		bob := h.User("bob")
 		put := func(c testhub.Caller, body any) testhub.Answer {
@@ -248,7 +248,7 @@ func many(format string, n int) []string {
 }
 
 func TestDuplicate(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", map[string]string{"f": "1"})
 		bob := h.User("bob")
 		dup := func(c testhub.Caller, to string) testhub.Answer {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestResolve(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		body := strings.Repeat("0123456789", 100)
 		alice := model(h, "alice", "m", map[string]string{"d/f.txt": body, "empty": "", "page.html": "<script>alert(1)</script>", "x.svg": "<svg onload=alert(1)>", "x.xml": "<x/>", "w.bin": "b", "c.json": "{}"})
 		oid := head(h, alice, "alice/m", "main")

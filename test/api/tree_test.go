@@ -47,7 +47,7 @@ func entryPath(e entry) string { return e.Path }
 
 // What tree, paths-info and treesize say equals a model of the files, whatever the page.
 func TestTree(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
 		content := map[string]string{"README.md": "# hi\n", "a.txt": "1", "a/b.txt": "22", "a/c/d.txt": "333", "a-b": "4444", "z": ""}
 		for i := range 23 {
 			content[fmt.Sprintf("many/%02d.txt", i)] = strings.Repeat("x", i)

@@ -177,8 +177,9 @@ var probes = map[string][]probe{
 	"xetTelemetry":   {{body: object(map[string]any{}), rows: row{noRepo: "AAAAAAAAAAA"}}}, // whatever is sent along, it is dropped
 	"bodyProbe":      {{body: text("x")}},
 	"telemetry":      {{}},
-	"login":          {{headers: form, body: text("username=nobody&password=wrong"), refused: true}},
+	"login":          {{headers: form, body: text("username=olga&password=correct+horse+battery+staple")}},
 	"logout":         {{headers: form, body: text("")}},
+	"asset":          {{refused: true}}, // its address holds the hash of its content
 	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
 	"gitUploadPack":  {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
 	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},

@@ -19,12 +19,14 @@ import (
 
 // TestAccessMatrix asks every route of the table, as everybody, about a repository in every state.
 func TestAccessMatrix(t *testing.T) {
+	t.Parallel()
 	m := newMatrix(t, testhub.New(t), "models")
 	m.run(callers, func(httpd.Route) bool { return true })
 }
 
 // TestAccessMatrixScaled is a sample of it on PostgreSQL and S3.
 func TestAccessMatrixScaled(t *testing.T) {
+	t.Parallel()
 	m := newMatrix(t, testhub.NewScaled(t), "datasets")
 	seen := map[string]bool{}
 	m.run([]string{"anonymous", "stranger", "reader", "owner", "ownerread", "siteadmin", "revoked"}, func(rt httpd.Route) bool {

@@ -34,10 +34,12 @@ func pages[T any](t *testing.T, h *testhub.Hub, c testhub.Caller, path string, k
 		if link == "" {
 			return all
 		}
-		next, found := strings.CutSuffix(link, `>; rel="next"`)
-		if path, found = strings.CutPrefix(next, "<"+h.URL); !found {
+		next, whole := strings.CutSuffix(link, `>; rel="next"`)
+		rest, absolute := strings.CutPrefix(next, "<"+h.URL)
+		if !whole || !absolute {
 			t.Fatalf("Link is %q", link)
 		}
+		path = rest
 	}
 	t.Fatal("the listing has no end")
 	return nil

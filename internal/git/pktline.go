@@ -44,7 +44,7 @@ func (p *PktReader) Next() (PktKind, []byte, error) {
 		return 0, nil, malformed("packet length %q", head[:])
 	}
 	if n < 4 {
-		return []PktKind{PktFlush, PktDelim, PktEnd}[n], nil, nil
+		return [3]PktKind{PktFlush, PktDelim, PktEnd}[n], nil, nil //nolint:gosec // n is below 3 here
 	}
 	n -= 4
 	if p.left -= int64(n) + 4; p.left < 0 {

@@ -114,13 +114,12 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 		_ = pr.CloseWithError(errGitEnded) // it may have read enough before the end
 		done <- ended{stderr, err}
 	}()
-	timer := time.AfterFunc(0, func() {})
-	defer timer.Stop()
 	_, bad := git.GuardPack(io.TeeReader(pack, pw), PushLimits)
 	if bad != nil && !errors.Is(bad, errGitEnded) {
 		cancel(bad)
 	} else {
-		timer = time.AfterFunc(pushTime, func() { cancel(errs.New(errs.TooLarge, "The pack takes more than %s to check", pushTime)) })
+		timer := time.AfterFunc(pushTime, func() { cancel(errs.New(errs.TooLarge, "The pack takes more than %s to check", pushTime)) })
+		defer timer.Stop()
 	}
 	_ = pw.CloseWithError(bad)
 	end := <-done
@@ -209,23 +208,7 @@ func (in *Incoming) Object(i int) ([]byte, error) {
 
 // Entry is what lies at a path below a commit's tree, of the pack or the repository. Absent: errs.EntryNotFound.
 func (in *Incoming) Entry(ctx context.Context, tree hub.OID, path string) (*git.TreeEntry, error) {
-	e := git.TreeEntry{Mode: git.ModeDir, OID: tree}
-	for rest, more := path, path != ""; more; {
-		var name string
-		name, rest, more = cut(rest)
-		if !e.Mode.IsDir() {
-			return nil, errs.EntryNotFound(path)
-		}
-		t, err := in.Tree(ctx, e.OID)
-		if err != nil {
-			return nil, err
-		}
-		var ok bool
-		if e, ok = t.Lookup(name); !ok {
-			return nil, errs.EntryNotFound(path)
-		}
-	}
-	return &e, nil
+	return entryAt(ctx, in.Tree, tree, path)
 }
 
 // Tree is a tree of the pack or the repository.

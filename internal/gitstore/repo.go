@@ -256,6 +256,11 @@ func (r *Repo) BlobBytes(ctx context.Context, oid hub.OID, max int64) ([]byte, e
 
 // Entry is what lies at a path below a tree. Absent: errs.EntryNotFound.
 func (r *Repo) Entry(ctx context.Context, tree hub.OID, path string) (*git.TreeEntry, error) {
+	return entryAt(ctx, r.Tree, tree, path)
+}
+
+// entryAt walks down a path through trees that read gives.
+func entryAt(ctx context.Context, read func(context.Context, hub.OID) (*git.Tree, error), tree hub.OID, path string) (*git.TreeEntry, error) {
 	e := git.TreeEntry{Mode: git.ModeDir, OID: tree}
 	for rest, more := path, path != ""; more; {
 		var name string
@@ -263,7 +268,7 @@ func (r *Repo) Entry(ctx context.Context, tree hub.OID, path string) (*git.TreeE
 		if !e.Mode.IsDir() {
 			return nil, errs.EntryNotFound(path)
 		}
-		t, err := r.Tree(ctx, e.OID)
+		t, err := read(ctx, e.OID)
 		if err != nil {
 			return nil, err
 		}

@@ -95,3 +95,27 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// stall is how long a client may take nothing of an answer before it is cut off.
+const stall = 60 * time.Second
+
+// patientWriter moves the write deadline along with progress, so that a slow reader may take hours and a dead one goes.
+// The server lifts the deadline when the connection's next request comes.
+type patientWriter struct {
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	last time.Time
+}
+
+// Patient is w for long answers: it waits for a client as long as the client goes on reading.
+func Patient(w http.ResponseWriter) io.Writer {
+	return &patientWriter{w: w, rc: http.NewResponseController(w)}
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	if now := time.Now(); now.Sub(p.last) > time.Second {
+		p.last = now
+		_ = p.rc.SetWriteDeadline(now.Add(stall))
+	}
+	return p.w.Write(b)
+}

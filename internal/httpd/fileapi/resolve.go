@@ -67,7 +67,7 @@ func (a *API) resolve(w http.ResponseWriter, r *http.Request) error {
 			return xetInfo(w, r, f)
 		}
 	}
-	return serve(w, r, f.ETag(), f.Size, func(s httpd.Span) error { return f.WriteRange(r.Context(), deadline(w), s.Off, s.N) })
+	return serve(w, r, f.ETag(), f.Size, func(s httpd.Span) error { return f.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N) })
 }
 
 // xetHeaders tell a Xet client how to fetch the file by its chunks.
@@ -120,7 +120,7 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request) error {
 	defer rc.Close()
 	describe(w.Header(), path, false)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	return serve(w, r, f.OID.String(), size, func(s httpd.Span) error { return copySpan(deadline(w), rc, s) })
+	return serve(w, r, f.OID.String(), size, func(s httpd.Span) error { return copySpan(httpd.Patient(w), rc, s) })
 }
 
 var errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")

@@ -10,7 +10,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -154,26 +153,4 @@ func asciiName(name string) string {
 		return c
 	}, name)
 	return `"` + plain + `"`
-}
-
-// stall is how long a client may take nothing of an answer before it is cut off.
-const stall = 60 * time.Second
-
-// deadline moves the write deadline along with progress, so that a slow reader may take hours and a dead one goes.
-func deadline(w http.ResponseWriter) io.Writer {
-	return &deadlineWriter{w: w, rc: http.NewResponseController(w)}
-}
-
-type deadlineWriter struct {
-	w    http.ResponseWriter
-	rc   *http.ResponseController
-	last time.Time
-}
-
-func (d *deadlineWriter) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(d.last) > time.Second {
-		d.last = now
-		_ = d.rc.SetWriteDeadline(now.Add(stall))
-	}
-	return d.w.Write(p)
 }

@@ -137,28 +137,5 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	out := &impatientWriter{w: w, rc: http.NewResponseController(w)}
-	defer out.lift()
-	return a.Store.WriteTo(r.Context(), out, f, span.Off, span.N)
+	return a.Store.WriteTo(r.Context(), httpd.Patient(w), f, span.Off, span.N)
 }
-
-// stall is how long a client may take nothing of an answer before it is cut off.
-const stall = 60 * time.Second
-
-// impatientWriter moves the write deadline along with progress, so that a slow reader may take hours and a dead one goes.
-type impatientWriter struct {
-	w    http.ResponseWriter
-	rc   *http.ResponseController
-	last time.Time
-}
-
-func (i *impatientWriter) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(i.last) > time.Second {
-		i.last = now
-		_ = i.rc.SetWriteDeadline(now.Add(stall))
-	}
-	return i.w.Write(p)
-}
-
-// lift ends the deadline, which would hold for the connection's next answer too.
-func (i *impatientWriter) lift() { _ = i.rc.SetWriteDeadline(time.Time{}) }

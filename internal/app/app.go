@@ -60,6 +60,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
+	if err := os.MkdirAll(a.cfg.CacheDir, 0o700); err != nil {
+		return fmt.Errorf("cache folder: %w", err)
+	}
 	if a.db, err = db.Open(ctx, a.cfg.DatabaseURL); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type API struct {
 	Content  *content.Service
 	Site     Site
 	Limits   Limits
+	SpoolDir string // folder for what a request sends before it is whole; empty: the system's
 
 	lines *semaphore.Weighted
 }

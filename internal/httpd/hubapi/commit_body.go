@@ -15,6 +15,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
 )
@@ -51,7 +52,7 @@ func (a *API) commitBody(w http.ResponseWriter, r *http.Request) (commitHeader, 
 	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/json" {
 		return a.jsonCommit(body)
 	}
-	lines := &lineReader{r: bufio.NewReaderSize(body, 64<<10), limit: a.Limits.CommitLine, ctx: r.Context(), memory: a.lines}
+	lines := &lineReader{r: bufio.NewReaderSize(body, 64<<10), limit: a.Limits.CommitLine, ctx: r.Context(), memory: a.lines, spool: a.SpoolDir}
 	return ndjsonCommit(lines)
 }
 
@@ -197,8 +198,9 @@ type lineReader struct {
 		Acquire(context.Context, int64) error
 		Release(int64)
 	}
-	held int64
-	buf  bytes.Buffer
+	spool string // folder where long lines wait until they are whole
+	held  int64
+	buf   bytes.Buffer
 }
 
 // next is the next line's key and value; io.EOF at the end.
@@ -231,21 +233,37 @@ func (l *lineReader) line() ([]byte, error) {
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return nil, bodyError(err)
 	}
-	// A long line: the line itself, its raw content and the decoded bytes are held at once.
-	if err := l.memory.Acquire(l.ctx, 3*l.limit); err != nil {
-		return nil, err
-	}
-	l.held = 3 * l.limit
-	l.buf.Reset()
-	l.buf.Write(chunk)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		if chunk, err = l.r.ReadSlice('\n'); int64(l.buf.Len()+len(chunk)) > l.limit {
+	return l.longLine(chunk)
+}
+
+// longLine lets the line arrive on disk, at whatever pace its sender has, and takes memory when it is whole: for the
+// line itself, its raw content and the decoded bytes. A slow sender holds up nobody.
+func (l *lineReader) longLine(chunk []byte) ([]byte, error) {
+	spool := git.NewSpool(l.spool, cap(chunk))
+	defer spool.Close()
+	for err := error(bufio.ErrBufferFull); ; {
+		if spool.Size()+int64(len(chunk)) > l.limit {
 			return nil, errs.New(errs.TooLarge, "A line of the commit is longer than %d bytes. Upload files of that size as large files (Xet or LFS).", l.limit)
 		}
-		l.buf.Write(chunk)
+		if _, err := spool.Write(chunk); err != nil {
+			return nil, errs.Wrap("hubapi.longLine", err)
+		}
+		if err == nil || errors.Is(err, io.EOF) {
+			break
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, bodyError(err)
+		}
+		chunk, err = l.r.ReadSlice('\n')
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, bodyError(err)
+	if err := l.memory.Acquire(l.ctx, 3*spool.Size()); err != nil {
+		return nil, err
+	}
+	l.held = 3 * spool.Size()
+	l.buf.Reset()
+	l.buf.Grow(int(spool.Size()))
+	if _, err := spool.WriteTo(&l.buf); err != nil {
+		return nil, errs.Wrap("hubapi.longLine", err)
 	}
 	return l.buf.Bytes(), nil
 }

@@ -28,7 +28,7 @@ func as(t testing.TB, h *testhub.Hub, who testhub.Caller) *user {
 	if name == "" {
 		name = "nobody"
 	}
-	u.write(u.home, ".gitconfig", "[user]\n\tname = "+name+"\n\temail = "+name+"@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[lfs]\n\tlocksverify = false\n")
+	u.write(u.home, ".gitconfig", "[user]\n\tname = "+name+"\n\temail = "+name+"@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[gc]\n\tauto = 0\n[lfs]\n\tlocksverify = false\n")
 	u.env = []string{"HOME=" + u.home, "PATH=" + os.Getenv("PATH"), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "GIT_ASKPASS=/bin/false"}
 	return u
 }

@@ -3,6 +3,7 @@ package xetstore
 import (
 	"context"
 	"crypto/sha256"
+	"hash"
 	"io"
 	"sync"
 
@@ -74,11 +75,27 @@ func (s *Store) openClaims(ctx context.Context, sc Scope, claims []claim) (open 
 }
 
 // hashFile reads a file that may not have a row yet.
-func (s *Store) hashFile(ctx context.Context, f File, segments []xet.Segment, p *progressMeter) (hub.SHA256, error) {
-	h := newAsyncHash(p.add)
-	err := s.stream(ctx, h, segments, f.Size, 0, f.Size)
-	sum := h.sum()
+func (s *Store) hashFile(ctx context.Context, f File, segments []xet.Segment, p *progressMeter) (sum hub.SHA256, err error) {
+	h := &meteredHash{Hash: sha256.New(), meter: p}
+	err = s.stream(ctx, h, true, segments, 0, f.Size)
+	p.add(h.n)
+	h.Sum(sum[:0])
 	return sum, err
+}
+
+// meteredHash tells from time to time how much it has hashed.
+type meteredHash struct {
+	hash.Hash
+	meter *progressMeter
+	n     int // not told yet
+}
+
+func (h *meteredHash) Write(b []byte) (int, error) {
+	if h.n += len(b); h.n >= 1<<20 {
+		h.meter.add(h.n)
+		h.n = 0
+	}
+	return h.Hash.Write(b)
 }
 
 // progressMeter adds up what several goroutines have done.
@@ -108,12 +125,11 @@ type asyncHash struct {
 	full, free chan []byte
 	block      []byte
 	blocks     int
-	done       func(n int) // told after each block, if not nil
 	out        chan hub.SHA256
 }
 
-func newAsyncHash(done func(n int)) *asyncHash {
-	h := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), done: done, out: make(chan hub.SHA256, 1)}
+func newAsyncHash() *asyncHash {
+	h := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), out: make(chan hub.SHA256, 1)}
 	go h.run()
 	return h
 }
@@ -122,9 +138,6 @@ func (h *asyncHash) run() {
 	sum := sha256.New()
 	for b := range h.full {
 		_, _ = sum.Write(b) // never fails
-		if h.done != nil {
-			h.done(len(b))
-		}
 		h.free <- b[:0]
 	}
 	h.out <- hub.SHA256(sum.Sum(nil))

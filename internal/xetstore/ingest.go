@@ -42,7 +42,7 @@ func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
 	in := newIngest(ctx, s, sc)
 	defer in.abort()
-	sha := newAsyncHash(nil)
+	sha := newAsyncHash()
 	err := in.read(io.TeeReader(bounded(r, want), sha))
 	sum := sha.sum()
 	if err != nil {

@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"sync"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -26,6 +27,9 @@ type pendingChunk struct {
 	n   int
 	h   xet.Hash
 }
+
+// rawBuffers hold one chunk each.
+var rawBuffers = sync.Pool{New: func() any { return new([xet.MaxChunk]byte) }}
 
 // chunksAhead are on their way from the chunker to the xorb: 8 × 128 KiB.
 const chunksAhead = 8

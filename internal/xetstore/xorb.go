@@ -139,20 +139,3 @@ func (s *Store) StatXorb(ctx context.Context, sc Scope, hash xet.Hash) (size int
 	}
 	return row.BodySize, true, nil
 }
-
-// OpenXorb reads n bytes of a xorb's body from off. The caller has proof that these bytes may be read. A range that
-// reaches past the body, where the index lies, is refused. The reader may be an io.WriterTo that the kernel serves.
-func (s *Store) OpenXorb(ctx context.Context, hash xet.Hash, off, n int64) (io.ReadCloser, error) {
-	x, err := s.index(ctx, hash)
-	if err != nil {
-		return nil, errs.Wrap("xetstore.OpenXorb", err)
-	}
-	if off < 0 || n < 0 || off > x.BodyLen() || n > x.BodyLen()-off {
-		return nil, errs.New(errs.RangeUnsatisfiable, "The xorb has no such range")
-	}
-	r, err := s.blobs.Open(ctx, xorbKey(hash), off, n)
-	if err != nil {
-		return nil, errs.Wrap("xetstore.OpenXorb", s.damaged("xorb "+hash.String(), err))
-	}
-	return r, nil
-}

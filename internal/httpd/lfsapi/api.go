@@ -61,10 +61,7 @@ func (a *API) Routes() []httpd.Route {
 			httpd.Route{ID: "lfsLocks", Method: http.MethodPost, Path: base + "/locks/verify", Right: authz.RepoRead, NoMove: true, Handler: noLocks})
 	}
 	for i := range rts {
-		rts[i].Render = xetapi.Signed(httpd.RenderLFS)
-		if rts[i].Right != authz.Signed {
-			rts[i].Render = httpd.RenderLFS
-		}
+		rts[i].Render = httpd.RenderLFS
 	}
 	return rts
 }

@@ -31,7 +31,7 @@ func (d address) fields() []string {
 // action signs an address for one object, in the name of who asks.
 func (a *API) action(st *httpd.State, operation string, p lfs.Pointer) lfs.Action {
 	now := a.Now()
-	expires := xetapi.Expiry(now)
+	expires := a.Xet.Expiry(now)
 	if operation == lfs.Upload {
 		expires = now.Add(uploadLife).Unix()
 	}
@@ -113,7 +113,7 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) error {
 	h, etag := w.Header(), `"`+p.OID+`"`
 	h.Set("ETag", etag)
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("Cache-Control", "private, max-age=900, immutable")
+	h.Set("Cache-Control", "private, max-age="+strconv.FormatInt(int64(a.Xet.URLTTL/time.Second), 10)+", immutable")
 	if httpd.NotModified(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil

@@ -22,9 +22,13 @@ type Deps struct {
 	Secret func(ctx context.Context, name string) ([]byte, error)
 	// RevisionExists reports whether a repository has a branch, tag, ref or commit.
 	RevisionExists func(ctx context.Context, r *repo.Repo, rev string) bool
-	Log            *slog.Logger     // nil: slog.Default()
-	Now            func() time.Time // nil: time.Now
+	// TokenTTL and URLTTL are how long tokens and signed addresses hold at most; 0: 15 minutes.
+	TokenTTL, URLTTL time.Duration
+	Log              *slog.Logger     // nil: slog.Default()
+	Now              func() time.Time // nil: time.Now
 }
+
+const defaultTTL = 15 * time.Minute
 
 // API serves the routes.
 type API struct {
@@ -40,6 +44,12 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	}
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.TokenTTL <= 0 {
+		d.TokenTTL = defaultTTL
+	}
+	if d.URLTTL <= 0 {
+		d.URLTTL = defaultTTL
 	}
 	key, err := d.Secret(ctx, "xet")
 	if err != nil {
@@ -78,27 +88,11 @@ func (a *API) Routes() []httpd.Route {
 		rts = append(rts, httpd.Route{ID: "shardUploadV1", Method: http.MethodPost, Path: p, Right: authz.XetWrite, Handler: a.shardV1})
 	}
 	for i := range rts {
-		switch rts[i].ID {
-		case "xetReadToken", "xetWriteToken": // the Hub's side
-		case "xorbData":
-			rts[i].Render = Signed(httpd.RenderText)
-		default:
+		if rts[i].ID != "xetReadToken" && rts[i].ID != "xetWriteToken" { // those are the Hub's side
 			rts[i].Render = httpd.RenderText
 		}
 	}
 	return rts
-}
-
-// Signed renders the errors of signed addresses: nobody signs in to them, so what is forbidden stays 403, by which Xet
-// clients know that they must ask for a new address.
-func Signed(render httpd.Renderer) httpd.Renderer {
-	return func(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
-		if e.Kind == errs.Forbidden {
-			status = http.StatusForbidden
-			w.Header().Del("WWW-Authenticate")
-		}
-		render(w, r, status, e)
-	}
 }
 
 // pathHash reads the hash in the path.

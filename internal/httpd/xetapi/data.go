@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -17,7 +16,7 @@ import (
 const octets = "application/octet-stream"
 
 // data serves bytes of a xorb to who holds a signed address. The address is the whole proof: no user is asked for.
-// To the client the content seems to end where the signed range does.
+// To the client the content seems to end where the signed range does. What is found damaged while it is sent cuts the answer.
 func (a *API) data(w http.ResponseWriter, r *http.Request) error {
 	g, err := a.openGrant(httpd.Param(r, "hash"), r.URL.Query())
 	if err != nil {
@@ -41,7 +40,7 @@ func (a *API) data(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	h := w.Header()
-	h.Set("Cache-Control", "private, max-age=900, immutable")
+	h.Set("Cache-Control", "private, max-age="+strconv.FormatInt(g.left, 10)+", immutable")
 	h.Set("ETag", `"`+g.hash+`"`)
 	h.Set("Accept-Ranges", "bytes")
 	switch len(spans) {
@@ -59,39 +58,22 @@ func (a *API) sendOne(w http.ResponseWriter, r *http.Request, hash xet.Hash, s h
 	if err != nil {
 		return err
 	}
-	defer body.Close()
 	w.Header().Set("Content-Type", octets)
 	w.Header().Set("Content-Length", strconv.FormatInt(s.N, 10))
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	defer limitTime(w, s.N)()
-	_, err = io.Copy(w, body) // by sendfile, where body is a file
-	return err
-}
-
-const (
-	stall   = 60 * time.Second
-	minRate = 16 << 10 // bytes a second, below which a client is as good as gone
-)
-
-// limitTime bounds how long a client may take for n bytes. The kernel sends them, so nobody sees progress. The function
-// returned lifts the limit, which would hold for the connection's next answer too.
-func limitTime(w http.ResponseWriter, n int64) (lift func()) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Now().Add(stall + time.Duration(n/minRate)*time.Second))
-	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
+	return body.Copy(r.Context(), httpd.Patient(w))
 }
 
 func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, spans []httpd.Span, size int64) error {
-	m := multipart.NewWriter(w)
+	m := multipart.NewWriter(httpd.Patient(w))
 	w.Header().Set("Content-Type", "multipart/byteranges; boundary="+m.Boundary())
 	w.WriteHeader(http.StatusPartialContent)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	defer limitTime(w, size)()
 	for _, s := range spans {
 		part, err := m.CreatePart(textproto.MIMEHeader{"Content-Type": {octets}, "Content-Range": {s.ContentRange(size)}})
 		if err == nil {
@@ -109,7 +91,5 @@ func (a *API) copySpan(ctx context.Context, w io.Writer, hash xet.Hash, s httpd.
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	_, err = io.Copy(w, body)
-	return err
+	return body.Copy(ctx, w)
 }

@@ -3,6 +3,7 @@ package xetapi_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -10,12 +11,15 @@ import (
 	"math/rand/v2"
 	"mime"
 	"mime/multipart"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 	. "github.com/cairnhub/cairn/internal/httpd/xetapi/xetapitest"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -236,6 +240,14 @@ func TestStranger(t *testing.T) {
 		if a := d.Do("POST", "/v1/xorbs/default/"+x.Hash.String(), h.loots, x.Body).Want(t, 200); a.Text() != `{"was_inserted":true}` {
 			t.Errorf("was_inserted: %s", a.Text())
 		}
+		d.Xorbs(h.loots, h.up)
+		for _, l := range bytes.Split(d.Do("POST", "/v2/shards", h.loots, h.up.Bytes()).Want(t, 200).Bytes, []byte("\n")) {
+			var line struct{ Total *int }
+			if json.Unmarshal(l, &line) == nil && line.Total != nil && *line.Total != len(h.data) {
+				t.Errorf("only %d bytes were new to the hub", *line.Total)
+			}
+		}
+		Equal(t, d.Download(h.loots, "/v2/reconstructions/"+h.file(), 0, uint64(len(h.data))), h.data)
 	})
 }
 
@@ -398,6 +410,66 @@ func TestSignedAddresses(t *testing.T) {
 		d.Later(15 * time.Minute)
 		d.Do("GET", f.URL, "", nil).Want(t, 403)
 	})
+}
+
+// Bytes that changed on the disk do not leave: the answer is cut before the damaged chunk.
+func TestDamage(t *testing.T) {
+	Each(t, func(t *testing.T, d *Door) {
+		h := furnish(t, d)
+		d.Upload(h.write, h.up)
+		var rec Reconstruction
+		d.Do("GET", "/v2/reconstructions/"+h.file(), h.read, nil).Want(t, 200).JSON(t, &rec)
+		x := h.up.Xorbs[0]
+		fetch := rec.Fetches()[x.Hash.String()][0]
+		name := x.Hash.String()
+		key := "xorbs/" + name[:2] + "/" + name[2:4] + "/" + name
+		body, err := blob.GetBytes(t.Context(), d.Blobs, key, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := len(x.Body) / 2
+		body[at] ^= 1
+		_ = d.Blobs.Delete(t.Context(), key)
+		if err := blob.PutBytes(t.Context(), d.Blobs, key, body); err != nil {
+			t.Fatal(err)
+		}
+		for _, header := range []string{"", fmt.Sprintf("bytes=%d-%d", at-5, at+5), fmt.Sprintf("bytes=0-9,%d-%d", at-5, at+5)} {
+			r, _ := http.NewRequestWithContext(t.Context(), "GET", fetch.URL, nil)
+			if header != "" {
+				r.Header.Set("Range", header)
+			}
+			res, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				continue // cut before anything was flushed
+			}
+			got, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err == nil || len(got) > at {
+				t.Errorf("%q: %d bytes, %v", header, len(got), err)
+			}
+		}
+	})
+}
+
+// A token and an address hold for as long as the operator says, and addresses are equal for a third of that.
+func TestLives(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	a, err := xetapi.New(t.Context(), xetapi.Deps{
+		Secret: func(context.Context, string) ([]byte, error) { return []byte("key"), nil },
+		Now:    func() time.Time { return start }, TokenTTL: 5 * time.Minute, URLTTL: 3 * time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Mint(hub.Actor{}, "r", "", false).Expires - start.Unix(); got != 300 {
+		t.Errorf("a token of %d seconds", got)
+	}
+	for s := range 200 {
+		now := start.Unix() + int64(s)
+		if end := a.Expiry(time.Unix(now, 0)); end%60 != 0 || end-now <= 120 || end-now > 180 {
+			t.Errorf("at %d: an address of %d seconds", now, end-now)
+		}
+	}
 }
 
 func multi(t *testing.T, a Answer, want ...[]byte) {

@@ -38,16 +38,13 @@ func (s *Signer) Verify(signature string, fields ...string) bool {
 	return hmac.Equal([]byte(signature), []byte(s.Sign(fields...)))
 }
 
-// A signed address lives for 10 to 15 minutes: its end is a multiple of the window, so that equal questions within a window
-// get equal addresses and caches along the way can help.
-const (
-	signWindow  = 5 * time.Minute
-	signWindows = 3
-)
+// signWindows is of how many windows the life of an address is made. Its end is a multiple of the window, so that equal
+// questions within a window get equal addresses and caches along the way can help; it lives for at least two.
+const signWindows = 3
 
 // Expiry is the unix second at which an address that is signed now runs out.
-func Expiry(now time.Time) int64 {
-	w := int64(signWindow / time.Second)
+func (a *API) Expiry(now time.Time) int64 {
+	w := max(int64(a.URLTTL/time.Second)/signWindows, 1)
 	return (now.Unix()/w + signWindows) * w
 }
 
@@ -55,12 +52,13 @@ func Expiry(now time.Time) int64 {
 type grant struct {
 	hash       string
 	start, end uint64
+	left       int64 // seconds that the address still holds
 }
 
 // dataURL signs an address for bytes of a xorb, both ends included.
 func (a *API) dataURL(origin string, xorb xet.Hash, start, end uint64) string {
 	h, span := xorb.String(), strconv.FormatUint(start, 10)+"-"+strconv.FormatUint(end, 10)
-	expires := strconv.FormatInt(Expiry(a.Now()), 10)
+	expires := strconv.FormatInt(a.Expiry(a.Now()), 10)
 	return origin + "/xet/data/" + h + "?r=" + span + "&e=" + expires + "&s=" + a.urls.Sign(h, span, expires)
 }
 
@@ -80,7 +78,7 @@ func (a *API) openGrant(hash string, q url.Values) (grant, error) {
 		return grant{}, errAddress()
 	}
 	from, to, _ := strings.Cut(span, "-")
-	g := grant{hash: hash}
+	g := grant{hash: hash, left: end - a.Now().Unix()}
 	if g.start, err = strconv.ParseUint(from, 10, 32); err != nil {
 		return grant{}, errAddress()
 	}

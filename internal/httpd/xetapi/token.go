@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -14,9 +13,6 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
-
-// tokenLife is what clients expect: they ask for the next one 30 to 60 seconds before its end.
-const tokenLife = 15 * time.Minute
 
 // payload is what a Xet token says. Nobody but the hub reads it.
 type payload struct {
@@ -34,9 +30,10 @@ type Token struct {
 	CASURL      string `json:"casUrl"`
 }
 
-// Mint makes a token for an actor who was found to have the right on the repository.
+// Mint makes a token for an actor who was found to have the right on the repository. Clients ask for the next one 30 to
+// 60 seconds before its end.
 func (a *API) Mint(actor hub.Actor, repoID, origin string, write bool) Token {
-	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.TokenID, Expires: a.Now().Add(tokenLife).Unix()}
+	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.TokenID, Expires: a.Now().Add(a.TokenTTL).Unix()}
 	b, _ := json.Marshal(p) // strings and numbers only
 	body := base64.RawURLEncoding.EncodeToString(b)
 	return Token{AccessToken: body + "." + a.tokens.Sign(body), Expires: p.Expires, CASURL: origin}

@@ -32,7 +32,7 @@ const MaxObject = 64 << 20
 // Door is a server with the Xet and LFS doors.
 type Door struct {
 	*xetstoretest.Env
-	T        *testing.T
+	T        testing.TB
 	URL      string
 	Accounts *account.Service
 	Orgs     *org.Service
@@ -45,10 +45,16 @@ type User struct{ ID, Name, Token, ReadToken string }
 
 // Each runs a test on SQLite with a folder and on PostgreSQL with S3.
 func Each(t *testing.T, test func(t *testing.T, d *Door)) {
-	xetstoretest.Each(t, func(t *testing.T, e *xetstoretest.Env) { test(t, open(t, e)) })
+	xetstoretest.Each(t, func(t *testing.T, e *xetstoretest.Env) { test(t, open(t, e, true)) })
 }
 
-func open(t *testing.T, e *xetstoretest.Env) *Door {
+// Bench makes a door that nobody looks on.
+func Bench(b *testing.B, e *xetstoretest.Env) *Door {
+	b.Helper()
+	return open(b, e, false)
+}
+
+func open(t testing.TB, e *xetstoretest.Env, observed bool) *Door {
 	d := &Door{Env: e, T: t, Accounts: account.New(e.DB, account.Options{}), Orgs: org.New(e.DB)}
 	t.Cleanup(func() { _ = d.Accounts.Close() })
 	az := authz.New(e.DB)
@@ -68,7 +74,11 @@ func open(t *testing.T, e *xetstoretest.Env) *Door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := httpd.New(httpd.Options{Accounts: d.Accounts, Authz: az, Repos: repos, Log: log, Observe: d.observe}, x.Routes(), l.Routes())
+	o := httpd.Options{Accounts: d.Accounts, Authz: az, Repos: repos, Log: log}
+	if observed {
+		o.Observe = d.observe
+	}
+	srv, err := httpd.New(o, x.Routes(), l.Routes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,7 +177,9 @@ func (c *Copies) take(repoID string, epoch int64) *warmCopy {
 	defer c.mu.Unlock()
 	w := c.byRepo[repoID]
 	if w != nil && w.epoch < epoch {
-		c.forget(w)
+		if c.forget(w) {
+			defer func(dir string) { go os.RemoveAll(dir) }(w.dir) // nobody waits for it
+		}
 		w = nil
 	}
 	if w == nil {

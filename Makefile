@@ -15,7 +15,7 @@ run: build
 	$(BIN) serve
 
 build:
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cairn
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cairn
 
 ## test: everything: unit, storage and API tests on both kinds of storage, then real clients
 test:

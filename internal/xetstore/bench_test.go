@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/db/dbtest"
@@ -76,6 +78,39 @@ func BenchmarkPutShard(b *testing.B) {
 			b.StartTimer()
 			m.start()
 			if err := e.PutShard(ctx, alice, bytes.NewReader(u.Bytes()), nil); err != nil {
+				b.Fatal(err)
+			}
+			m.stop()
+		}
+		m.report()
+	})
+}
+
+// BenchmarkUpload is a whole upload: xorbs, four at once as clients send them, then their shard, whose SHA-256 is verified.
+func BenchmarkUpload(b *testing.B) {
+	kinds(b, func(b *testing.B, data []byte) {
+		u := (&Client{MaxRaw: 16 << 20}).Pack(b, data)
+		b.SetBytes(benchSize)
+		m := &meter{b: b}
+		for range b.N {
+			b.StopTimer()
+			e := sqliteFS(b)
+			seeded(b, e)
+			b.StartTimer()
+			m.start()
+			var g errgroup.Group
+			g.SetLimit(4)
+			for _, x := range u.Xorbs {
+				g.Go(func() error {
+					_, err := e.PutXorb(ctx, alice, x.Hash, bytes.NewReader(x.Body))
+					return err
+				})
+			}
+			err := g.Wait()
+			if err == nil {
+				err = e.PutShard(ctx, alice, bytes.NewReader(u.Bytes()), nil)
+			}
+			if err != nil {
 				b.Fatal(err)
 			}
 			m.stop()

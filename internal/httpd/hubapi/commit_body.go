@@ -241,7 +241,7 @@ func (l *lineReader) line() ([]byte, error) {
 func (l *lineReader) longLine(chunk []byte) ([]byte, error) {
 	spool := git.NewSpool(l.spool, cap(chunk))
 	defer spool.Close()
-	for err := error(bufio.ErrBufferFull); ; {
+	for err := bufio.ErrBufferFull; ; {
 		if spool.Size()+int64(len(chunk)) > l.limit {
 			return nil, errs.New(errs.TooLarge, "A line of the commit is longer than %d bytes. Upload files of that size as large files (Xet or LFS).", l.limit)
 		}

@@ -1,5 +1,6 @@
-// Package gitstore keeps git repositories without a git process: packs in blob storage (small ones in their row), the
-// list of packs and the refs in the database, and caches of both on the node.
+// Package gitstore keeps git repositories: packs in blob storage (small ones in their row), the list of packs and the
+// refs in the database, and caches of both on the node. Reading and committing need no git process; only clones, fetches
+// and pushed packs go through the git binary, on warm copies and in quarantine folders that may be deleted at any time.
 //
 // # How it holds together
 //

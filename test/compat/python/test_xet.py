@@ -39,7 +39,9 @@ CHUNK = 128 << 10  # the largest of the client's chunks
 
 def test_changed_weights_store_the_change(hub, first, tmp_path):
     """Versions with one percent changed, at several places, sent by the machine that knows the first version and by
-    machines that must ask the hub. The edges of a change cost the chunks that they cut: how much depends on the place."""
+    machines that must ask the hub. The edges of a change cost the chunks that they cut: how much depends on the place.
+    Cutting these weights as clients do gives 1.01 to 1.39 times the change, median 1.11, over 1.3 at 6 places of 99; of
+    the places here, 10 and 54 are such ones, where a client sends more than 1.3 times and the hub can store no less."""
     repo, path, home, _ = first
     body, costs = path.read_bytes(), []
     n = len(body) // 100
@@ -52,6 +54,7 @@ def test_changed_weights_store_the_change(hub, first, tmp_path):
         assert sha256(hf_hub_download(repo, "model.safetensors", force_download=True)) == sha256(second)
     print(f"{n} bytes changed each time, stored {costs}")
     assert all(n * 0.9 < c <= n + 3 * CHUNK for c in costs)
+    assert costs[1] <= 1.3 * n and costs[3] <= 1.3 * n, costs  # each by itself where the client's cuts allow it
     assert sum(costs) <= 1.3 * n * len(costs), costs
 
 

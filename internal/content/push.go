@@ -126,10 +126,12 @@ func (p *push) checkNames() {
 }
 
 func checkCommand(c git.RefCommand, head string) error {
-	short, branch := strings.CutPrefix(c.Name, "refs/heads/")
-	short, tag := strings.CutPrefix(short, "refs/tags/")
+	short, ok := strings.CutPrefix(c.Name, "refs/heads/")
+	if !ok {
+		short, ok = strings.CutPrefix(c.Name, "refs/tags/")
+	}
 	switch {
-	case !branch && !tag:
+	case !ok:
 		return errs.New(errs.Forbidden, "only branches (refs/heads/) and tags (refs/tags/) can be pushed")
 	case c.New.IsZero() && c.Name == head:
 		return errs.New(errs.Forbidden, "the default branch cannot be deleted")

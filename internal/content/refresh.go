@@ -139,7 +139,11 @@ func nested(p string) bool {
 	return false
 }
 
-// ListFiles gives all files of a commit for package repo's info.
+// maxSiblings bounds the files that a repository's info names. Clients list the tree themselves when there are more than
+// 50,000 (huggingface_hub: VERY_LARGE_REPO_THRESHOLD); a folder that holds itself many times has as many as it likes.
+const maxSiblings = 100_000
+
+// ListFiles gives the first maxSiblings files of a commit for package repo's info.
 func (s *Service) ListFiles(ctx context.Context, r *repo.Repo, commit string, blobs bool) ([]repo.Sibling, error) {
 	snap, err := s.At(ctx, r, commit)
 	if err != nil {
@@ -157,7 +161,7 @@ func (s *Service) ListFiles(ctx context.Context, r *repo.Repo, commit string, bl
 				out = append(out, siblingOf(e, blobs))
 			}
 		}
-		if after = next; next == "" {
+		if after = next; next == "" || len(out) >= maxSiblings {
 			return out, nil
 		}
 	}

@@ -2,6 +2,7 @@ package git
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -166,14 +167,16 @@ func ParseUploadV2(p *PktReader) (*UploadRequest, error) {
 
 func (q *UploadRequest) capability(line string) error {
 	if format, ok := strings.CutPrefix(line, "object-format="); ok && format != "sha1" {
-		return malformed("object format %q; this is a sha1 repository", format)
+		return fmt.Errorf("%w: object-format=%s; this is a sha1 repository", ErrUnsupported, format)
 	}
 	command, ok := strings.CutPrefix(line, "command=")
 	switch {
 	case !ok:
 		return nil
-	case q.Command != CommandNone || command != CommandLsRefs && command != CommandFetch:
-		return malformed("command %q", command)
+	case command != CommandLsRefs && command != CommandFetch:
+		return fmt.Errorf("%w: the command %q", ErrUnsupported, command)
+	case q.Command != CommandNone:
+		return malformed("two commands in one request")
 	}
 	q.Command = command
 	return nil
@@ -262,7 +265,11 @@ const (
 	maxShallow  = 100_000
 )
 
+// ErrUnsupported says that a request asks for a part of the protocol that is not offered here.
+var ErrUnsupported = errors.New("not offered here")
+
 // ParsePush reads the commands of a push up to the flush behind them. Without any, the client tries its credentials.
+// With an error, the request holds what was read before it: how the client wants to be answered.
 func ParsePush(p *PktReader) (*PushRequest, error) {
 	q := &PushRequest{}
 	names := map[string]bool{}
@@ -272,37 +279,45 @@ func ParsePush(p *PktReader) (*PushRequest, error) {
 		case err == io.EOF && len(q.Commands) == 0, err == nil && kind == PktFlush:
 			return q, nil
 		case err == io.EOF:
-			return nil, malformed("push without an end of its commands")
+			return q, malformed("push without an end of its commands")
 		case err != nil:
-			return nil, err
+			return q, err
 		case kind != PktData:
-			return nil, malformed("push with a packet that fits none")
+			return q, malformed("push with a packet that fits none")
 		}
 		if strings.HasPrefix(line, "shallow ") {
 			if shallow++; shallow > maxShallow {
-				return nil, ErrLimit
+				return q, fmt.Errorf("%w: more than %d shallow commits", ErrLimit, maxShallow)
 			}
 			continue // whether the history is complete, the check of the pack finds out
 		}
-		line, caps, first := strings.Cut(line, "\x00")
-		if first && len(q.Commands) == 0 {
-			if err := q.capabilities(caps); err != nil {
-				return nil, err
-			}
+		if err := q.command(line, names); err != nil {
+			return q, err
 		}
-		if len(q.Commands) == MaxPushRefs {
-			return nil, ErrLimit
-		}
-		c, err := parseRefCommand(line)
-		if err != nil {
-			return nil, err
-		}
-		if names[c.Name] {
-			return nil, malformed("ref %q is named twice", c.Name)
-		}
-		names[c.Name] = true
-		q.Commands = append(q.Commands, c)
 	}
+}
+
+// command takes in one line that is a command; behind the first stand the client's capabilities.
+func (q *PushRequest) command(line string, names map[string]bool) error {
+	line, caps, first := strings.Cut(line, "\x00")
+	if first && len(q.Commands) == 0 {
+		if err := q.capabilities(caps); err != nil {
+			return err
+		}
+	}
+	if len(q.Commands) == MaxPushRefs {
+		return fmt.Errorf("%w: more than %d refs in one push", ErrLimit, MaxPushRefs)
+	}
+	c, err := parseRefCommand(line)
+	if err != nil {
+		return err
+	}
+	if names[c.Name] {
+		return malformed("ref %q is named twice", c.Name)
+	}
+	names[c.Name] = true
+	q.Commands = append(q.Commands, c)
+	return nil
 }
 
 func (q *PushRequest) capabilities(caps string) error {
@@ -317,9 +332,9 @@ func (q *PushRequest) capabilities(caps string) error {
 		case c == "quiet":
 			q.Quiet = true
 		case c == "push-options":
-			return errors.New("push options are not supported here")
+			return fmt.Errorf("%w: push options", ErrUnsupported)
 		case strings.HasPrefix(c, "object-format=") && c != "object-format=sha1":
-			return errors.New("this is a sha1 repository")
+			return fmt.Errorf("%w: %s; this is a sha1 repository", ErrUnsupported, c)
 		}
 	}
 	return nil

@@ -63,12 +63,19 @@ func bodyDone(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
+// detail is what an error says beyond its kind, behind a colon.
+func detail(err, kind error) string {
+	return strings.TrimPrefix(err.Error(), kind.Error())
+}
+
 // protocolError gives the errors of a request that is not what the protocol says their kinds.
 func protocolError(err error) error {
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.Is(err, git.ErrLimit):
-		return errs.New(errs.TooLarge, "The request asks for more than this hub does at once.")
+		return errs.New(errs.TooLarge, "The request asks for more than this hub does at once%s.", detail(err, git.ErrLimit))
+	case errors.Is(err, git.ErrUnsupported):
+		return errs.New(errs.Invalid, "This hub does not offer what the request asks for%s.", detail(err, git.ErrUnsupported))
 	case errors.Is(err, git.ErrMalformed):
 		return errs.New(errs.Invalid, "The request is not what git's protocol says: %v", err)
 	case errors.As(err, &tooBig), errs.KindOf(err) != errs.Internal:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -31,7 +32,7 @@ func (a *API) receivePack(w http.ResponseWriter, r *http.Request) error {
 	body := bufio.NewReaderSize(stream, 64<<10)
 	q, err := git.ParsePush(git.NewPktReader(body, maxPushCommands))
 	if err != nil {
-		return protocolError(err)
+		return refuse(w, q, body, protocolError(err))
 	}
 	if len(q.Commands) == 0 {
 		return answer(w, receiveResult, nil)
@@ -57,6 +58,19 @@ func (a *API) receivePack(w http.ResponseWriter, r *http.Request) error {
 		return out.fail(err)
 	}
 	return out.finish(q, res)
+}
+
+// refuse answers a push whose commands are not taken. A client that understands side bands shows its user the reason;
+// of an HTTP error it shows the number only. It reads the answer when it has sent everything.
+func refuse(w http.ResponseWriter, q *git.PushRequest, body io.Reader, err error) error {
+	if !q.SideBand || !errs.Is(err, errs.TooLarge) && !errs.Is(err, errs.Invalid) {
+		return err
+	}
+	if _, e := io.CopyN(io.Discard, body, maxDrain); e != io.EOF { //nolint:errorlint // CopyN gives io.EOF itself
+		return err
+	}
+	bodyDone(w)
+	return answer(w, receiveResult, git.AppendBand(nil, git.BandError, []byte("error: "+message(err)+"\n")))
 }
 
 // pushAnswer writes the answer to a push. While refs are checked it sends empty packets, so that nobody on the way

@@ -56,8 +56,10 @@ func (a *API) infoRefs(w http.ResponseWriter, r *http.Request) error {
 		if err := a.Authz.Repo(r.Context(), st.Actor, st.Repo.Subject(), authz.RepoWrite); err != nil {
 			return err
 		}
-	default:
+	case "":
 		return errs.New(errs.Invalid, "This hub speaks git's smart protocol only: use git 1.6.6 or newer.")
+	default:
+		return errs.New(errs.Invalid, "This hub offers git-upload-pack and git-receive-pack, not %q.", service)
 	}
 	v2 := service == uploadService && version2(r)
 	b := git.AppendFlush(git.AppendPkt(nil, "# service="+service+"\n"))

@@ -31,7 +31,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (hub.Actor, er
 	if err != nil {
 		return hub.Actor{}, errs.Wrap("account.Authenticate", err)
 	}
-	s.uses.touch(a.TokenID)
+	s.uses.touch(proof{touchToken, a.TokenID})
 	return a, nil
 }
 

@@ -14,14 +14,14 @@ const (
 	flushTimeout = 10 * time.Second
 )
 
-// lastUses remembers when tokens were used and writes it down once a minute, since a write per request would cost more
-// than the request.
+// lastUses remembers when tokens and SSH keys were used and writes it down once a minute, since a write per request
+// would cost more than the request.
 type lastUses struct {
 	db *db.DB
 	o  Options
 
 	mu   sync.Mutex
-	seen map[string]int64 // token id → microseconds, not yet written
+	seen map[proof]int64 // → microseconds, not yet written
 
 	closing sync.Once
 	stop    chan struct{}
@@ -29,23 +29,29 @@ type lastUses struct {
 	err     error
 }
 
+// proof is a row whose use is remembered.
+type proof struct {
+	touch string // the statement that writes it down: touchToken or touchSSHKey
+	id    string
+}
+
 func newLastUses(d *db.DB, o Options) *lastUses {
-	u := &lastUses{db: d, o: o, seen: map[string]int64{}, stop: make(chan struct{}), stopped: make(chan struct{})}
+	u := &lastUses{db: d, o: o, seen: map[proof]int64{}, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go u.run()
 	return u
 }
 
-func (u *lastUses) touch(tokenID string) {
+func (u *lastUses) touch(p proof) {
 	at := u.o.Now().UnixMicro()
 	u.mu.Lock()
-	u.seen[tokenID] = at
+	u.seen[p] = at
 	u.mu.Unlock()
 }
 
-func (u *lastUses) of(tokenID string) time.Time {
+func (u *lastUses) of(p proof) time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	at, ok := u.seen[tokenID]
+	at, ok := u.seen[p]
 	if !ok {
 		return time.Time{}
 	}
@@ -60,7 +66,7 @@ func (u *lastUses) run() {
 		select {
 		case <-tick.C:
 			if err := u.flush(); err != nil {
-				u.o.Log.Warn("the last use of tokens could not be written, trying again in a minute", "error", err)
+				u.o.Log.Warn("the last use of tokens and keys could not be written, trying again in a minute", "error", err)
 			}
 		case <-u.stop:
 			return
@@ -71,7 +77,7 @@ func (u *lastUses) run() {
 func (u *lastUses) flush() error {
 	u.mu.Lock()
 	batch := u.seen
-	u.seen = make(map[string]int64, len(batch))
+	u.seen = make(map[proof]int64, len(batch))
 	u.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
@@ -79,8 +85,8 @@ func (u *lastUses) flush() error {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	err := u.db.Tx(ctx, func(tx *db.Tx) error {
-		for id, at := range batch {
-			if _, err := tx.Exec(ctx, touchToken, at, id, at); err != nil {
+		for p, at := range batch {
+			if _, err := tx.Exec(ctx, p.touch, at, p.id, at); err != nil {
 				return err
 			}
 		}

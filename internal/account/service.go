@@ -61,7 +61,7 @@ func New(d *db.DB, o Options) *Service {
 	return s
 }
 
-// Close flushes the tokens' last use.
+// Close flushes the last use of tokens and keys.
 func (s *Service) Close() error { return s.uses.close() }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC() }

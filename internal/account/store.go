@@ -125,3 +125,39 @@ const (
 		FROM token t JOIN users u ON u.id = t.user_id
 		WHERE u.id = ? AND t.id = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
 )
+
+// SSH keys.
+const (
+	insertSSHKey = `
+		INSERT INTO ssh_key (id, user_id, repo_id, may_write, title, algorithm, public_key, fingerprint, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING`
+
+	listSSHKeys = `
+		SELECT id, user_id, repo_id, may_write, title, algorithm, public_key, fingerprint, created_at, last_used_at
+		FROM ssh_key WHERE user_id = ? ORDER BY created_at DESC, id DESC`
+
+	listDeployKeys = `
+		SELECT id, user_id, repo_id, may_write, title, algorithm, public_key, fingerprint, created_at, last_used_at
+		FROM ssh_key WHERE repo_id = ? ORDER BY created_at DESC, id DESC`
+
+	getSSHKey = `
+		SELECT id, user_id, repo_id, may_write, title, algorithm, public_key, fingerprint, created_at, last_used_at
+		FROM ssh_key WHERE fingerprint = ?`
+
+	countSSHKeys    = `SELECT COUNT(*) FROM ssh_key WHERE user_id = ?`
+	countDeployKeys = `SELECT COUNT(*) FROM ssh_key WHERE repo_id = ?`
+
+	deleteSSHKey    = `DELETE FROM ssh_key WHERE user_id = ? AND id = ? RETURNING title, fingerprint`
+	deleteDeployKey = `DELETE FROM ssh_key WHERE repo_id = ? AND id = ? RETURNING title, fingerprint`
+	touchSSHKey     = `UPDATE ssh_key SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
+
+	getKeyActor = `
+		SELECT k.id, k.title, k.repo_id, k.may_write, k.user_id, u.name, u.site_admin
+		FROM ssh_key k LEFT JOIN users u ON u.id = k.user_id
+		WHERE k.fingerprint = ? AND u.disabled_at IS NULL`
+
+	getPresentKey = `
+		SELECT k.id, k.title, k.repo_id, k.may_write, k.user_id, u.name, u.site_admin
+		FROM ssh_key k LEFT JOIN users u ON u.id = k.user_id
+		WHERE k.id = ? AND u.disabled_at IS NULL`
+)

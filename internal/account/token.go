@@ -128,7 +128,7 @@ func (s *Service) Tokens(ctx context.Context, userID string) ([]*Token, error) {
 	tokens := make([]*Token, len(rows))
 	for i, r := range rows {
 		tokens[i] = r.token()
-		if at := s.uses.of(r.ID); at.After(tokens[i].LastUsedAt) {
+		if at := s.uses.of(proof{touchToken, r.ID}); at.After(tokens[i].LastUsedAt) {
 			tokens[i].LastUsedAt = at
 		}
 	}

@@ -16,7 +16,9 @@ import (
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/repo"
@@ -132,6 +134,16 @@ func (a *App) Accounts() *account.Service { return a.accounts }
 
 // Orgs are its organisations.
 func (a *App) Orgs() *org.Service { return a.orgs }
+
+// Repo finds a repository by its path (ns/name, datasets/ns/name, spaces/ns/name) for the operator, who may see all.
+func (a *App) Repo(ctx context.Context, path string) (*repo.Repo, error) {
+	id, ok := hub.ParseRepoPath(path)
+	if !ok {
+		return nil, errs.New(errs.Invalid, "%q names no repository: write ns/name, datasets/ns/name or spaces/ns/name", path)
+	}
+	r, _, err := a.repos.Find(ctx, nil, id)
+	return r, err
+}
 
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }

@@ -22,6 +22,11 @@ func (a *Authorizer) Site(actor hub.Actor, r Right) error {
 	switch r {
 	case Public, XetRead, XetWrite, Signed:
 		return nil
+	}
+	if err := anywhere(actor); err != nil {
+		return err
+	}
+	switch r {
 	case SignedIn:
 		return signedIn(actor)
 	case Write:
@@ -41,6 +46,9 @@ func (a *Authorizer) Site(actor hub.Actor, r Right) error {
 func (a *Authorizer) Repo(ctx context.Context, actor hub.Actor, s Subject, r Right) error {
 	if r == XetRead || r == XetWrite || r == Signed {
 		return nil
+	}
+	if actor.RepoID != "" && actor.RepoID != s.RepoID {
+		return errs.RepoNotFound() // the proof opens one repository, and knows of no other
 	}
 	g, err := a.grant(ctx, actor, s)
 	if err != nil {
@@ -67,6 +75,9 @@ func (a *Authorizer) CreateIn(ctx context.Context, actor hub.Actor, ownerID stri
 	if err := mayChange(actor); err != nil {
 		return err
 	}
+	if err := anywhere(actor); err != nil {
+		return err
+	}
 	if actor.SiteAdmin || kind == account.KindUser && ownerID == actor.UserID {
 		return nil
 	}
@@ -87,7 +98,7 @@ func (a *Authorizer) CreateIn(ctx context.Context, actor hub.Actor, ownerID stri
 // ReadableOwners says whose private repositories the actor may read: of all owners, or of those listed. Listings and
 // deduplication are bounded by it.
 func (a *Authorizer) ReadableOwners(ctx context.Context, actor hub.Actor) (ownerIDs []string, all bool, err error) {
-	if actor.Anonymous() {
+	if actor.Anonymous() || actor.RepoID != "" {
 		return nil, false, nil
 	}
 	if actor.SiteAdmin {
@@ -120,6 +131,8 @@ func (a *Authorizer) grant(ctx context.Context, actor hub.Actor, s Subject) (gra
 	switch {
 	case actor.Anonymous():
 		return grantNone, nil
+	case actor.Deploy: // Repo has seen that this is the key's repository
+		return grantAll, nil
 	case actor.SiteAdmin:
 		return grantSite, nil
 	case actor.UserID == s.OwnerID:

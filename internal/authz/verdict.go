@@ -10,6 +10,8 @@ const (
 	disabledText  = "Access to this resource is disabled."
 	anonymousText = "Not signed in: send an access token in the Authorization header"
 	readTokenText = "This token's role is read: use a token with the role write"
+	oneRepoText   = "This proof is good for one repository only"
+	readKeyText   = "This deploy key only reads: add one that may write"
 	gatedText     = "Access to this repository is restricted and you are not in the authorized list. Visit the repository's page to ask for access."
 	gatedAnonText = "Access to this repository is restricted. You must have access to it and be authenticated to access it. Please log in."
 )
@@ -32,8 +34,19 @@ func mayChange(actor hub.Actor) error {
 	if err := signedIn(actor); err != nil {
 		return err
 	}
+	if !actor.MayWrite() && actor.Deploy {
+		return errs.New(errs.Forbidden, readKeyText)
+	}
 	if !actor.MayWrite() {
 		return errs.New(errs.Forbidden, readTokenText)
+	}
+	return nil
+}
+
+// anywhere refuses a proof that is good for one repository only.
+func anywhere(actor hub.Actor) error {
+	if actor.RepoID != "" {
+		return errs.New(errs.Forbidden, oneRepoText)
 	}
 	return nil
 }
@@ -64,7 +77,7 @@ func mayChangeRepo(actor hub.Actor, s Subject, g grant, r Right) error {
 	if err := signedIn(actor); err != nil {
 		return err
 	}
-	if g < grantAll {
+	if g < grantAll || actor.Deploy && r != RepoWrite {
 		return errs.New(errs.Forbidden, "%s", changeText[r])
 	}
 	if err := mayChange(actor); err != nil {

@@ -39,9 +39,15 @@ type Actor struct {
 	UserID    string
 	Name      string
 	SiteAdmin bool
-	TokenID   string    // empty for a session
-	TokenName string    // display name of the token
+	TokenID   string    // what proved it, see account.Present; empty for a session
+	TokenName string    // display name of the token or key
 	Token     TokenRole // empty for a session, which may do all that its user may
+
+	// RepoID is the row id of the only repository that the proof is good for; empty: all that the user may.
+	RepoID string
+	// Deploy says that a repository's own key made the request. There is no user behind it: UserID is the key's id, and
+	// what it may in RepoID is for Token to say.
+	Deploy bool
 }
 
 // Anonymous reports whether nobody is signed in.

@@ -46,6 +46,25 @@ type RepoID struct {
 	Name      string
 }
 
+// ParseRepoPath reads Path back: ns/name, datasets/ns/name, spaces/ns/name, also models/ns/name. Names of users never
+// are those of types.
+func ParseRepoPath(s string) (RepoID, bool) {
+	parts := strings.Split(s, "/")
+	id := RepoID{Type: Model}
+	if len(parts) == 3 {
+		var ok bool
+		if id.Type, ok = ParseRepoType(parts[0]); !ok || parts[0] != id.Type.Plural() {
+			return RepoID{}, false
+		}
+		parts = parts[1:]
+	}
+	if len(parts) != 2 || parts[0] == "" || parts[1] == "" {
+		return RepoID{}, false
+	}
+	id.Namespace, id.Name = parts[0], parts[1]
+	return id, true
+}
+
 // String is ns/name.
 func (r RepoID) String() string { return r.Namespace + "/" + r.Name }
 

@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"crypto/ed25519"
 	"net/http"
 	"strings"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -128,6 +131,13 @@ func object(v map[string]any) func(target) any { return func(target) any { retur
 
 func text(s string) func(target) any { return func(target) any { return s } }
 
+// freshKey is a body with an SSH key that the hub has not seen.
+func freshKey(target) any {
+	public, _, _ := ed25519.GenerateKey(nil) // never fails
+	key, _ := ssh.NewPublicKey(public)
+	return map[string]any{"title": "fresh", "key": string(ssh.MarshalAuthorizedKey(key))}
+}
+
 var lfsObjects = []map[string]any{{"oid": strings.Repeat("ab", 32), "size": 5}}
 
 var (
@@ -168,27 +178,31 @@ var probes = map[string][]probe{
 		{headers: lfsJSON, body: object(map[string]any{"operation": "download", "objects": lfsObjects})},
 		{headers: lfsJSON, rows: uploading, body: object(map[string]any{"operation": "upload", "objects": lfsObjects})},
 	},
-	"lfsVerify":      {{headers: lfsJSON, body: object(map[string]any{"oid": strings.Repeat("ab", 32), "size": 5}), refused: true}},
-	"lfsLocks":       {{headers: lfsJSON, body: object(map[string]any{}), refused: true}},
-	"lfsUpload":      {{headers: octets, body: text("hello")}},
-	"xorbUpload":     {{headers: octets, body: text("x")}},
-	"shardUploadV1":  {{headers: octets, body: text("x")}},
-	"shardUploadV2":  {{headers: octets, body: text("x")}},
-	"xetTelemetry":   {{body: object(map[string]any{}), rows: row{noRepo: "AAAAAAAAAAA"}}}, // whatever is sent along, it is dropped
-	"bodyProbe":      {{body: text("x")}},
-	"telemetry":      {{}},
-	"login":          {{headers: form, body: text("username=olga&password=correct+horse+battery+staple")}},
-	"logout":         {{headers: form, body: text("")}},
-	"asset":          {{refused: true}}, // its address holds the hash of its content
-	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
-	"gitUploadPack":  {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
-	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},
+	"lfsVerify":       {{headers: lfsJSON, body: object(map[string]any{"oid": strings.Repeat("ab", 32), "size": 5}), refused: true}},
+	"lfsLocks":        {{headers: lfsJSON, body: object(map[string]any{}), refused: true}},
+	"lfsUpload":       {{headers: octets, body: text("hello")}},
+	"xorbUpload":      {{headers: octets, body: text("x")}},
+	"shardUploadV1":   {{headers: octets, body: text("x")}},
+	"shardUploadV2":   {{headers: octets, body: text("x")}},
+	"xetTelemetry":    {{body: object(map[string]any{}), rows: row{noRepo: "AAAAAAAAAAA"}}}, // whatever is sent along, it is dropped
+	"bodyProbe":       {{body: text("x")}},
+	"telemetry":       {{}},
+	"addKey":          {{body: freshKey}},
+	"deleteKey":       {{refused: true}},
+	"addDeployKey":    {{body: freshKey}},
+	"deleteDeployKey": {{refused: true}},
+	"login":           {{headers: form, body: text("username=olga&password=correct+horse+battery+staple")}},
+	"logout":          {{headers: form, body: text("")}},
+	"asset":           {{refused: true}}, // its address holds the hash of its content
+	"gitInfoRefs":     {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
+	"gitUploadPack":   {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
+	"gitReceivePack":  {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},
 }
 
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "prefix": "default", "file": "olga.svg",
-	"hash": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga",
+	"hash": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "key": strings.Repeat("ab", 12),
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.

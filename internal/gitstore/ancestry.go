@@ -66,7 +66,7 @@ func (r *Repo) findAncestor(ctx context.Context, oid hub.OID, tips []hub.OID) (b
 				return found, err
 			}
 		}
-		if len(q) == 0 {
+		if q.Len() == 0 {
 			return false, nil
 		}
 		next = q.newest().parents
@@ -138,7 +138,7 @@ func (r *Repo) paint(ctx context.Context, a, b hub.OID, visit func(*node, uint8)
 	if err := push(b, sideB); err != nil {
 		return err
 	}
-	for !allStale(q, flags) {
+	for !allStale(&q, flags) {
 		n := q.newest()
 		f := visit(n, flags[n.oid])
 		flags[n.oid] = f
@@ -157,8 +157,8 @@ func (r *Repo) paint(ctx context.Context, a, b hub.OID, visit func(*node, uint8)
 }
 
 // allStale looks at the newest first, which are the likeliest not to be.
-func allStale(q queue, flags map[hub.OID]uint8) bool {
-	for _, c := range q {
+func allStale(q *queue, flags map[hub.OID]uint8) bool {
+	for _, c := range q.waiting {
 		if flags[c.oid]&stale == 0 {
 			return false
 		}

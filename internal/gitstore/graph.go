@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"bytes"
 	"container/heap"
 	"context"
 
@@ -50,26 +49,41 @@ func (r *Repo) cachedCommit(key objectKey) (*git.Commit, bool) {
 	return c, ok
 }
 
-// queue gives commits newest first.
-type queue []*node
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].when != q[j].when {
-		return q[i].when > q[j].when
-	}
-	return bytes.Compare(q[i].oid[:], q[j].oid[:]) < 0
+// queue gives commits newest first, and of those of one second the one that came first, as git does.
+type queue struct {
+	waiting []queued
+	came    int
 }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+type queued struct {
+	*node
+	at int
+}
+
+func (q *queue) Len() int { return len(q.waiting) }
+
+func (q *queue) Less(i, j int) bool {
+	a, b := q.waiting[i], q.waiting[j]
+	if a.when != b.when {
+		return a.when > b.when
+	}
+	return a.at < b.at
+}
+
+func (q *queue) Swap(i, j int) { q.waiting[i], q.waiting[j] = q.waiting[j], q.waiting[i] }
 
 // Push is heap.Interface's.
-func (q *queue) Push(x any) { *q = append(*q, x.(*node)) }
+func (q *queue) Push(x any) {
+	q.came++
+	q.waiting = append(q.waiting, queued{x.(*node), q.came})
+}
 
 // Pop is heap.Interface's.
 func (q *queue) Pop() any {
-	old := *q
-	n := old[len(old)-1]
-	*q = old[:len(old)-1]
+	last := len(q.waiting) - 1
+	n := q.waiting[last].node
+	q.waiting[last] = queued{}
+	q.waiting = q.waiting[:last]
 	return n
 }
 

@@ -27,7 +27,7 @@ func imported(t *testing.T, f *fixture) (dir string, commits []string) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var in bytes.Buffer
 	for c := 1; c <= 120; c++ {
-		fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter C <c@x> %d +0000\ndata 1\nm\n", c, 1700000000+c*10)
+		fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter C <c@x> %d +0000\ndata 1\nm\n", c, 1700000000+c/2*10)
 		if c > 1 {
 			fmt.Fprintf(&in, "from :%d\n", max(1, c-1-rnd.IntN(4)))
 			if m := 1 + rnd.IntN(c-1); rnd.IntN(3) == 0 && m != c {
@@ -71,26 +71,46 @@ func parse(t *testing.T, s string) hub.OID {
 	return oid
 }
 
+// logLikeGit compares all pages of a history with git's, in order.
+func logLikeGit(t *testing.T, f *fixture, dir, from, path string) {
+	t.Helper()
+	args := []string{"--literal-pathspecs", "log", "--format=%H", from}
+	if path != "" {
+		args = append(args, "--", path)
+	}
+	want := strings.Fields(gitIn(t, dir, nil, args...))
+	var got []string
+	for more := true; more; {
+		var page []gitstore.CommitInfo
+		var err error
+		page, more, err = f.open().Log(f.ctx, parse(t, from), gitstore.LogOptions{Path: path, Skip: len(got), Limit: 40})
+		f.ok(err)
+		for _, c := range page {
+			got = append(got, c.OID.String())
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("log of %q from %s: %v, git has %v", path, from, got, want)
+	}
+	if path == "" {
+		return
+	}
+	if n, err := f.open().CountPath(f.ctx, parse(t, from), path); err != nil || n != len(want) {
+		t.Errorf("%q from %s: %d commits, git has %d, %v", path, from, n, len(want), err)
+	}
+}
+
 func TestHistoryLikeGit(t *testing.T) {
 	f := benchFixture(t)
 	dir, commits := imported(t, f)
-	r, tip := f.open(), f.tip(main)
-	for _, path := range []string{"", "d0", "d1/f2", "none"} {
-		args := []string{"log", "--format=%H", "--date-order", "main"}
-		if path != "" {
-			args = append(args, "--", path)
+	r := f.open()
+	for _, path := range []string{"", "d0", "d1/f2", "none", "d1/f2/x", "d2/f4"} {
+		for _, from := range append(commits, commits[0]) { // oldest last, then again from the newest
+			logLikeGit(t, f, dir, from, path)
 		}
-		want := strings.Fields(gitIn(t, dir, nil, args...))
-		log, more, err := r.Log(f.ctx, tip, gitstore.LogOptions{Path: path, Limit: 1000})
-		f.ok(err)
-		var got []string
-		for _, c := range log {
-			got = append(got, c.OID.String())
-		}
-		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) || more {
-			t.Errorf("log of %q: %d commits, git has %d", path, len(got), len(want))
+		f.s.ForgetFacts()
+		for i := len(commits) - 1; i >= 0; i -= 3 { // as a history grows, each search ending at one before
+			logLikeGit(t, f, dir, commits[i], path)
 		}
 	}
 	rnd := rand.New(rand.NewPCG(5, 6))

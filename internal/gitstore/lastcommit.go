@@ -32,7 +32,7 @@ func (r *Repo) LastCommits(ctx context.Context, commit hub.OID, dir string, name
 	if err := w.pass(ctx, commit, names); err != nil {
 		return nil, err
 	}
-	for first := true; len(w.q) > 0; first = false {
+	for first := true; w.q.Len() > 0; first = false {
 		if err := w.step(ctx, w.q.newest(), first); err != nil {
 			return nil, err
 		}

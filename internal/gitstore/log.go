@@ -26,6 +26,15 @@ func (r *Repo) Log(ctx context.Context, from hub.OID, o LogOptions) (page []Comm
 	if o.Limit <= 0 {
 		o.Limit = 50
 	}
+	if o.Path != "" {
+		all, err := r.pathLog(ctx, from, o.Path)
+		if err != nil {
+			return nil, false, err
+		}
+		rest := all[min(o.Skip, len(all)):]
+		page, err := r.commits(ctx, rest[:min(o.Limit, len(rest))])
+		return page, len(rest) > o.Limit, err
+	}
 	first, err := r.node(ctx, from)
 	if err != nil {
 		return nil, false, err
@@ -33,65 +42,48 @@ func (r *Repo) Log(ctx context.Context, from hub.OID, o LogOptions) (page []Comm
 	var q queue
 	q.add(first)
 	seen := map[hub.OID]bool{from: true}
-	for len(q) > 0 {
+	var oids []hub.OID
+	for q.Len() > 0 {
 		n := q.newest()
-		changed, follow, err := r.changedAt(ctx, n, o.Path)
-		if err != nil {
+		if o.Skip--; o.Skip < 0 {
+			if more = len(oids) == o.Limit; more {
+				break
+			}
+			oids = append(oids, n.oid)
+		}
+		if err := r.addParents(ctx, &q, seen, n.parents); err != nil {
 			return nil, false, err
 		}
-		if changed {
-			if o.Skip--; o.Skip < 0 {
-				if len(page) == o.Limit {
-					return page, true, nil
-				}
-				c, err := r.Commit(ctx, n.oid)
-				if err != nil {
-					return nil, false, err
-				}
-				page = append(page, CommitInfo{n.oid, c})
-			}
-		}
-		for _, p := range follow {
-			if seen[p] {
-				continue
-			}
-			seen[p] = true
-			pn, err := r.node(ctx, p)
-			if err != nil {
-				return nil, false, err
-			}
-			q.add(pn)
-		}
 	}
-	return page, false, nil
+	page, err = r.commits(ctx, oids)
+	return page, more, err
 }
 
-// changedAt reports whether a commit changed a path against all its parents, and which parents to follow.
-func (r *Repo) changedAt(ctx context.Context, n *node, path string) (bool, []hub.OID, error) {
-	if path == "" {
-		return true, n.parents, nil
-	}
-	mine, err := r.entryOrNone(ctx, n.tree, path)
-	if err != nil {
-		return false, nil, err
-	}
-	if len(n.parents) == 0 {
-		return !mine.OID.IsZero(), nil, nil
-	}
-	for i, p := range n.parents {
-		pn, err := r.node(ctx, p)
+func (r *Repo) addParents(ctx context.Context, q *queue, seen map[hub.OID]bool, parents []hub.OID) error {
+	for _, p := range parents {
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		n, err := r.node(ctx, p)
 		if err != nil {
-			return false, nil, err
+			return err
 		}
-		theirs, err := r.entryOrNone(ctx, pn.tree, path)
-		if err != nil {
-			return false, nil, err
-		}
-		if mine.OID == theirs.OID && mine.Mode == theirs.Mode {
-			return false, n.parents[i : i+1], nil
-		}
+		q.add(n)
 	}
-	return true, n.parents, nil
+	return nil
+}
+
+func (r *Repo) commits(ctx context.Context, oids []hub.OID) ([]CommitInfo, error) {
+	out := make([]CommitInfo, len(oids))
+	for i, oid := range oids {
+		c, err := r.Commit(ctx, oid)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = CommitInfo{oid, c}
+	}
+	return out, nil
 }
 
 // entryOrNone is the entry at a path, zero when there is none.

@@ -127,7 +127,7 @@ func (w *reachWalk) find(ctx context.Context, wants []hub.OID) (hub.OID, error) 
 		switch {
 		case len(wants) == 0:
 			return hub.OID{}, nil
-		case len(w.queue) == 0:
+		case w.queue.Len() == 0:
 			return wants[0], nil
 		}
 		n := w.queue.newest()

@@ -22,6 +22,8 @@ const (
 	factTreeSize factKind = iota
 	factCount
 	factLast
+	factPathLog
+	factBlame
 	factAncestor
 )
 

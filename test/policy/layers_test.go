@@ -37,7 +37,7 @@ var layers = map[string]layer{
 	"internal/lru": vocabulary, "internal/slot": vocabulary, // caches and queues, whatever of
 
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
-	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine,
+	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine,
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
@@ -66,6 +66,7 @@ func layerOf(pkg string) (layer, bool) {
 // siblings are the imports within a layer.
 var siblings = map[string][]string{
 	"internal/lfs":            {"internal/git"},
+	"internal/patch":          {"internal/git"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
 	"internal/jobs":           {"internal/db"},

@@ -113,7 +113,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
-	a.content = content.New(a.db, a.git, a.xet, a.repos, a.jobs, a.log, content.Limits{
+	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckPath: content.CheckPath, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.xet.DeleteRepo})
 	return nil

@@ -74,10 +74,15 @@ func (n NewCommit) check() error {
 	case strings.ContainsRune(n.Summary+n.Description, 0):
 		return errs.New(errs.Invalid, "A commit message may not hold NUL bytes.")
 	}
-	if n.Parent != "" {
-		if _, err := hub.ParseOID(n.Parent); err != nil {
-			return errs.New(errs.Invalid, "parentCommit must be a commit id of 40 hex digits, not %q.", n.Parent)
-		}
+	return checkParent(n.Parent)
+}
+
+func checkParent(parent string) error {
+	if parent == "" {
+		return nil
+	}
+	if _, err := hub.ParseOID(parent); err != nil {
+		return errs.New(errs.Invalid, "parentCommit must be a commit id of 40 hex digits, not %q.", parent)
 	}
 	return nil
 }

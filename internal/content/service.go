@@ -26,6 +26,7 @@ type Limits struct {
 type Service struct {
 	db     *db.DB
 	git    *gitstore.Store
+	copies *gitstore.Copies
 	xet    *xetstore.Store
 	repos  *repo.Service
 	jobs   *jobs.Queue
@@ -36,8 +37,8 @@ type Service struct {
 }
 
 // New builds the service.
-func New(d *db.DB, g *gitstore.Store, x *xetstore.Store, r *repo.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
-	s := &Service{db: d, git: g, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1)}
+func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *repo.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
+	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1)}
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
 	return s

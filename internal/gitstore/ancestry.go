@@ -103,7 +103,7 @@ func (r *Repo) AheadBehind(ctx context.Context, a, b hub.OID) (ahead, behind int
 			return flags | stale
 		}
 		return flags
-	}, func(flags uint8) {
+	}, func(_ hub.OID, flags uint8) {
 		switch flags & sideBoth {
 		case sideA:
 			ahead++
@@ -116,7 +116,7 @@ func (r *Repo) AheadBehind(ctx context.Context, a, b hub.OID) (ahead, behind int
 
 // paint walks both histories newest first and hands flags down until all that is left is stale. visit may add flags to
 // a commit before its parents get them; end sees the flags of each commit.
-func (r *Repo) paint(ctx context.Context, a, b hub.OID, visit func(*node, uint8) uint8, end func(uint8)) error {
+func (r *Repo) paint(ctx context.Context, a, b hub.OID, visit func(*node, uint8) uint8, end func(hub.OID, uint8)) error {
 	flags := map[hub.OID]uint8{}
 	var q queue
 	push := func(oid hub.OID, f uint8) error {
@@ -149,8 +149,8 @@ func (r *Repo) paint(ctx context.Context, a, b hub.OID, visit func(*node, uint8)
 		}
 	}
 	if end != nil {
-		for _, f := range flags {
-			end(f)
+		for oid, f := range flags {
+			end(oid, f)
 		}
 	}
 	return nil

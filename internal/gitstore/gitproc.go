@@ -3,6 +3,7 @@ package gitstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -68,6 +69,7 @@ type process struct {
 	env    []string
 	stdin  io.Reader
 	stdout io.Writer
+	memory int64 // bytes that it may allocate; 0: as it likes
 }
 
 // run runs git to its end or until ctx ends; then it and its children are killed. stderr is what it complained about.
@@ -95,11 +97,23 @@ func (c *Copies) run(ctx context.Context, p process) (stderr string, err error) 
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, &text
 	cmd.WaitDelay = processLinger
 	ownGroup(cmd)
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		limitMemory(cmd.Process.Pid, p.memory)
+		err = cmd.Wait()
+	}
 	if e := context.Cause(ctx); err != nil && e != nil {
 		err = e
 	}
 	return text.String(), err
+}
+
+// exitCode is the status with which a process ended; ok is false when it did not end by itself.
+func exitCode(err error) (code int, ok bool) {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() < 0 {
+		return 0, false
+	}
+	return exit.ExitCode(), true
 }
 
 func findGit() (string, error) {

@@ -25,12 +25,13 @@ type CopyOptions struct {
 // A copy only ever gains packs, and its refs are replaced by a rename, so a process that reads an older state goes on
 // undisturbed. After a fold a new folder takes the place of the old one, which goes with its last reader.
 type Copies struct {
-	s     *Store
-	max   int64
-	git   func() (string, error)
-	slots chan struct{}
-	tips  tipCache
-	walks reachCache
+	s      *Store
+	max    int64
+	git    func() (string, error)
+	slots  chan struct{}
+	merges chan struct{}
+	tips   tipCache
+	walks  reachCache
 
 	start func() error
 	dir   string // of all processes
@@ -47,7 +48,7 @@ func NewCopies(s *Store, o CopyOptions) *Copies {
 	if o.Bytes == 0 {
 		o.Bytes = 10 << 30
 	}
-	c := &Copies{s: s, max: o.Bytes, dir: o.Dir, git: sync.OnceValues(findGit), slots: make(chan struct{}, maxProcesses), byRepo: map[string]*warmCopy{}}
+	c := &Copies{s: s, max: o.Bytes, dir: o.Dir, git: sync.OnceValues(findGit), slots: make(chan struct{}, maxProcesses), merges: make(chan struct{}, maxMerges), byRepo: map[string]*warmCopy{}}
 	c.start = sync.OnceValue(c.makeRoot)
 	return c
 }

@@ -26,5 +26,9 @@ func (a *API) contentRoutes() []httpd.Route {
 		{ID: "createTag", Method: post, Path: repoPath + "/tag/{rev}", Right: authz.RepoWrite, Handler: a.createTag},
 		{ID: "deleteTag", Method: del, Path: repoPath + "/tag/{rev}", Right: authz.RepoWrite, Handler: a.deleteTag},
 		{ID: "superSquash", Method: post, Path: repoPath + "/super-squash/{rev}", Right: authz.RepoWrite, Handler: a.superSquash},
+		{ID: "mergeBranch", Method: post, Path: repoPath + "/merge/{rev}", Right: authz.RepoWrite, Handler: a.mergeBranch},
+		{ID: "revertCommit", Method: post, Path: repoPath + "/revert/{rev}", Right: authz.RepoWrite, Handler: a.revertCommit},
+		{ID: "cherryPickCommit", Method: post, Path: repoPath + "/cherry-pick/{rev}", Right: authz.RepoWrite, Handler: a.cherryPick},
+		{ID: "resetBranch", Method: post, Path: repoPath + "/reset/{rev}", Right: authz.RepoWrite, Handler: a.resetBranch},
 	}
 }

@@ -55,7 +55,7 @@ func newWorld(t *testing.T, hubURL string) *world {
 	t.Cleanup(func() { w.must(w.accounts.Close()) })
 	w.repos = repo.New(repo.Deps{DB: d, Git: git, Authz: rights, Jobs: queue, Log: log, Key: []byte("test key"),
 		LFS: repo.LFSDefaults{Threshold: 10 << 20}})
-	w.content = content.New(d, git, xet, w.repos, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
+	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content}

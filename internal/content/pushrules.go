@@ -64,8 +64,8 @@ type objectRules struct {
 
 // see reports whether the object is new and was not seen before.
 func (w *objectRules) see(oid hub.OID) (i int, first bool) {
-	i, isNew := w.in.New(oid)
-	if !isNew || w.seen[i/64]&(1<<(i%64)) != 0 {
+	i, brought := w.in.Catalog().Find(oid)
+	if !brought || w.seen[i/64]&(1<<(i%64)) != 0 || w.in.Repo().Has(oid) {
 		return i, false
 	}
 	w.seen[i/64] |= 1 << (i % 64)

@@ -25,12 +25,25 @@ type PackReader struct {
 	r   io.ReaderAt
 	cat *Catalog
 	off func() *offsets
+	x   resolver
 }
 
 // NewPackReader reads a pack that the catalog describes.
 func NewPackReader(r io.ReaderAt, c *Catalog) *PackReader {
-	return &PackReader{r: r, cat: c, off: sync.OnceValue(func() *offsets { return sortedOffsets(c) })}
+	p := &PackReader{r: r, cat: c, off: sync.OnceValue(func() *offsets { return sortedOffsets(c) })}
+	p.x = resolver{r: r, end: p.end(), find: p.offsetOf}
+	return p
 }
+
+// KeepBases keeps bytes of the objects that deltas were applied to and made, for who reads much of a pack along its
+// history: otherwise each object's whole chain is made again.
+func (p *PackReader) KeepBases() *PackReader {
+	p.x.keepBases(deltaBases)
+	return p
+}
+
+// deltaBases is how many bytes of objects KeepBases holds.
+const deltaBases = 16 << 20
 
 // Catalog is the pack's catalog.
 func (p *PackReader) Catalog() *Catalog { return p.cat }
@@ -43,7 +56,7 @@ func (p *PackReader) Object(i int, limit int64) (Kind, []byte, error) {
 	if size := p.cat.Size(i); size > limit {
 		return 0, nil, fmt.Errorf("%w: %s has %d bytes", ErrLimit, p.cat.OID(i), size)
 	}
-	kind, data, err := resolve(p.r, p.cat.offset(i), p.end(), limit, p.offsetOf)
+	kind, data, err := p.x.resolve(p.cat.offset(i), limit)
 	if err != nil {
 		return 0, nil, fmt.Errorf("object %s: %w", p.cat.OID(i), err)
 	}
@@ -59,44 +72,6 @@ func (p *PackReader) offsetOf(oid hub.OID) (int64, bool) {
 		return 0, false
 	}
 	return p.cat.offset(i), true
-}
-
-// resolve reads the entry at off and, for a delta, its chain: heads first, so that memory holds one delta at a time.
-func resolve(r io.ReaderAt, off, end, limit int64, find func(hub.OID) (int64, bool)) (Kind, []byte, error) {
-	var chain []int64
-	for {
-		h, err := entryHeadAt(r, off, end)
-		if err != nil {
-			return 0, nil, err
-		}
-		if h.size > limit {
-			return 0, nil, fmt.Errorf("%w: %d bytes", ErrLimit, h.size)
-		}
-		if !h.kind.isDelta() {
-			return resolveChain(r, h.kind, off, chain, end, limit)
-		}
-		if chain = append(chain, off); len(chain) > maxDepth {
-			return 0, nil, fmt.Errorf("%w: delta chain", ErrLimit)
-		}
-		off = h.baseOff
-		if h.kind == kindREFDelta {
-			var ok bool
-			if off, ok = find(h.base); !ok {
-				return 0, nil, malformed("delta base %s is not in the pack", h.base)
-			}
-		}
-	}
-}
-
-func resolveChain(r io.ReaderAt, kind Kind, off int64, chain []int64, end, limit int64) (Kind, []byte, error) {
-	data, err := inflateAt(r, off, end, limit)
-	for k := len(chain) - 1; k >= 0 && err == nil; k-- {
-		var delta []byte
-		if delta, err = inflateAt(r, chain[k], end, limit); err == nil {
-			data, err = applyDelta(data, delta, limit)
-		}
-	}
-	return kind, data, err
 }
 
 // inflateAt is the inflated stream of the entry at off.

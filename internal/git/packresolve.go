@@ -106,7 +106,7 @@ func (x *indexer) ensure(f *frame) error {
 	if f.data != nil {
 		return nil
 	}
-	_, data, err := resolve(x.r, x.objs[f.obj].Offset, x.end, x.lim.Object, x.find)
+	_, data, err := (&resolver{r: x.r, end: x.end, find: x.find}).resolve(x.objs[f.obj].Offset, x.lim.Object)
 	if err != nil {
 		return err
 	}

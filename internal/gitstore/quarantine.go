@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/exp/mmap"
+
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -34,7 +36,7 @@ const pushTime = 30 * time.Minute
 type Incoming struct {
 	copy *Copy
 	dir  string
-	file *os.File
+	file *mmap.ReaderAt
 	cat  *git.Catalog
 	r    *git.PackReader
 }
@@ -74,26 +76,27 @@ func (in *Incoming) receive(ctx context.Context, pack io.Reader) (err error) {
 	if err := os.MkdirAll(filepath.Join(objects, "pack"), 0o700); err != nil {
 		return errs.Wrap("gitstore.Receive", err)
 	}
-	name, err := in.index(ctx, objects, pack)
+	name, scan, err := in.index(ctx, objects, pack)
 	if err != nil {
 		return err
 	}
-	if in.file, err = os.Open(filepath.Join(objects, "pack", "pack-"+name+".pack")); err != nil {
+	path := filepath.Join(objects, "pack", "pack-"+name)
+	if in.file, err = mmap.Open(path + ".pack"); err != nil {
 		return errs.Wrap("gitstore.Receive", err)
 	}
-	info, err := in.file.Stat()
+	idx, err := os.ReadFile(path + ".idx")
 	if err != nil {
 		return errs.Wrap("gitstore.Receive", err)
 	}
-	if in.cat, err = git.IndexPack(in.file, info.Size(), git.IndexLimits{Object: PushLimits.Object}); err != nil {
+	if in.cat, err = scan.Catalog(in.file, int64(in.file.Len()), idx); err != nil {
 		return wrapGit(err)
 	}
-	in.r = git.NewPackReader(in.file, in.cat)
+	in.r = git.NewPackReader(in.file, in.cat).KeepBases()
 	return nil
 }
 
-// index feeds the pack to git index-pack while it is measured, and gives the name of the pack that git wrote.
-func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (string, error) {
+// index feeds the pack to git index-pack while it is scanned, and gives the name of the pack that git wrote.
+func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (string, *git.PackScan, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	pr, pw := io.Pipe()
@@ -114,7 +117,7 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 		_ = pr.CloseWithError(errGitEnded) // it may have read enough before the end
 		done <- ended{stderr, err}
 	}()
-	_, bad := git.GuardPack(io.TeeReader(pack, pw), PushLimits)
+	scan, bad := git.ScanPack(io.TeeReader(pack, pw), PushLimits)
 	if bad != nil && !errors.Is(bad, errGitEnded) {
 		cancel(bad)
 	} else {
@@ -125,15 +128,15 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 	end := <-done
 	switch {
 	case bad != nil && !errors.Is(bad, errGitEnded):
-		return "", guardError(bad)
+		return "", nil, guardError(bad)
 	case end.err != nil:
-		return "", indexError(ctx, end.err, end.stderr)
+		return "", nil, indexError(ctx, end.err, end.stderr)
 	}
 	kind, name, _ := strings.Cut(strings.TrimSpace(out.String()), "\t")
 	if _, err := hub.ParseOID(name); kind != "pack" || err != nil {
-		return "", errs.Wrap("gitstore.Receive", fmt.Errorf("index-pack says %q", out.String()))
+		return "", nil, errs.Wrap("gitstore.Receive", fmt.Errorf("index-pack says %q", out.String()))
 	}
-	return name, nil
+	return name, scan, nil
 }
 
 var errGitEnded = errors.New("git has ended")

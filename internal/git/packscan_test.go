@@ -107,7 +107,7 @@ func TestScanRefusesAnotherIndex(t *testing.T) {
 		b[at] ^= 1
 		return b
 	}
-	offsets := 8 + 1024 + 24*int(scan0(t, scan(), pack, idx).Len())
+	offsets := 8 + 1024 + 24*scan0(t, scan(), pack, idx).Len()
 	for name, c := range map[string]struct{ pack, idx []byte }{
 		"cut index":      {pack, idx[:len(idx)-8]},
 		"empty index":    {pack, nil},

@@ -104,7 +104,7 @@ func (a *App) build(ctx context.Context) error {
 	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log})
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
-	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log})
+	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished})
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete}})
 	key, err := a.accounts.Secret(ctx, "repo")

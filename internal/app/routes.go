@@ -33,7 +33,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile})
+	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
 	if err != nil {
 		return nil, err
 	}

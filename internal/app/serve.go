@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
 )
 
 // Bounds of the HTTP server. Bodies have no total time limit: httpd cuts them when they stop moving.
@@ -121,11 +122,13 @@ func (a *App) Background(ctx context.Context) <-chan struct{} {
 
 // How often the schedules look for work.
 const (
-	foldEvery = 30 * time.Second
+	foldEvery         = 30 * time.Second
+	collectPartsEvery = 30 * time.Minute
 )
 
 func (a *App) schedule() {
 	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
+	a.jobs.Every("lfs.parts", collectPartsEvery, func(ctx context.Context) error { return a.xet.CollectParts(ctx, lfsapi.PartLife) })
 }
 
 // greet tells the address and, at the first start, the only time that the secrets are shown.

@@ -45,6 +45,7 @@ type RateLimit struct {
 // LFS says which files are large unless a repository says otherwise.
 type LFS struct {
 	Threshold    int64 // bytes
+	PartSize     int64 // bytes of a part of an upload in parts
 	KeepVersions int64
 	Suffixes     []string
 }
@@ -56,6 +57,7 @@ type Limits struct {
 	CommitFiles   int64 // operations in one commit
 	CommitRegular int64 // bytes of all regular files of one commit
 	LargeFile     int64 // bytes of one large file
+	Unfinished    int64 // bytes of the parts of one user's unfinished uploads
 }
 
 // defaultSuffixes are the files that are large whatever their size.
@@ -75,13 +77,14 @@ func Default() *Config {
 		LogLevel:  "info",
 		LogFormat: "text",
 		RateLimit: RateLimit{Window: 5 * time.Minute, API: 1000, Resolvers: 5000, Pages: 200},
-		LFS:       LFS{Threshold: 5_000_000, KeepVersions: 5, Suffixes: defaultSuffixes},
+		LFS:       LFS{Threshold: 5_000_000, PartSize: 64 << 20, KeepVersions: 5, Suffixes: defaultSuffixes},
 		Limits: Limits{
 			RegularFile:   10_000_000,
 			NDJSONLine:    20_000_000,
 			CommitFiles:   100_000,
 			CommitRegular: 1_000_000_000,
 			LargeFile:     500_000_000_000,
+			Unfinished:    500_000_000_000,
 		},
 		XetTokenTTL:     15 * time.Minute,
 		SignedURLTTL:    15 * time.Minute,

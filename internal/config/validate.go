@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 		oneOf("log-format", c.LogFormat, "text", "json"),
 		atLeast("cache-size", c.CacheSize, 100_000_000, "100MB"),
 		atLeast("lfs-threshold", c.LFS.Threshold, 1, "1"),
+		atLeast("lfs-part-size", c.LFS.PartSize, 100_000, "100KB"),
 		atLeast("lfs-keep-versions", c.LFS.KeepVersions, 1, "1"),
 		c.checkLimits(),
 		c.checkTimes(),
@@ -108,6 +109,7 @@ func (c *Config) checkLimits() error {
 		atLeast("max-commit-files", l.CommitFiles, 1, "1"),
 		atLeast("max-commit-regular", l.CommitRegular, l.RegularFile, "max-regular-file"),
 		atLeast("max-large-file", l.LargeFile, 1_000_000, "1MB"),
+		atLeast("max-unfinished", l.Unfinished, 1_000_000, "1MB"),
 	)
 	if l.RegularFile > 100_000_000 {
 		err = errors.Join(err, errors.New("max-regular-file: at most 100MB: larger files belong into large-file storage"))

@@ -15,8 +15,9 @@ const (
 	Upload   = "upload"
 	Download = "download"
 
-	Basic = "basic"
-	Xet   = "xet"
+	Basic     = "basic"
+	Multipart = "multipart"
+	Xet       = "xet"
 )
 
 // Bounds of a batch.

@@ -64,6 +64,28 @@ func (k *Keyed[K]) Take(ctx context.Context, key K) (give func(), err error) {
 	}, nil
 }
 
+// Try is Take for who would rather do without than wait.
+func (k *Keyed[K]) Try(key K) (give func(), ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.held[key]
+	if h == nil {
+		h = &held{slots: Of(k.each)}
+		k.held[key] = h
+	}
+	select {
+	case h.slots <- struct{}{}:
+		k.held[key] = h
+		h.users++
+		return func() {
+			h.slots.Give()
+			k.leave(key, h)
+		}, true
+	default: // somebody holds it, so the key is in use
+		return nil, false
+	}
+}
+
 func (k *Keyed[K]) leave(key K, h *held) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -55,3 +55,28 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 		t.Error("who stopped waiting left something behind")
 	}
 }
+
+func TestTryDoesNotWait(t *testing.T) {
+	slots := PerKey[string](1)
+	give, ok := slots.Try("a")
+	if !ok {
+		t.Fatal("a free place was not given")
+	}
+	if _, ok := slots.Try("a"); ok {
+		t.Error("a place was given twice")
+	}
+	other, ok := slots.Try("b")
+	if !ok {
+		t.Fatal("another key's place was not given")
+	}
+	other()
+	give()
+	if again, ok := slots.Try("a"); !ok {
+		t.Error("a returned place was not given")
+	} else {
+		again()
+	}
+	if len(slots.held) != 0 {
+		t.Error("something is left behind")
+	}
+}

@@ -119,28 +119,29 @@ const (
 	hashBlocks = 3
 )
 
-// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 768 KiB; sum must
+// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 768 KiB; finish must
 // be called, once.
 type asyncHash struct {
 	full, free chan []byte
 	block      []byte
 	blocks     int
-	out        chan hub.SHA256
+	hash       hash.Hash
+	done       chan struct{}
 }
 
-func newAsyncHash() *asyncHash {
-	h := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), out: make(chan hub.SHA256, 1)}
-	go h.run()
-	return h
+// newAsyncHash hashes with h, which is the goroutine's until finish returns.
+func newAsyncHash(h hash.Hash) *asyncHash {
+	a := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), hash: h, done: make(chan struct{})}
+	go a.run()
+	return a
 }
 
 func (h *asyncHash) run() {
-	sum := sha256.New()
+	defer close(h.done)
 	for b := range h.full {
-		_, _ = sum.Write(b) // never fails
+		_, _ = h.hash.Write(b) // never fails
 		h.free <- b[:0]
 	}
-	h.out <- hub.SHA256(sum.Sum(nil))
 }
 
 var _ io.Writer = (*asyncHash)(nil)
@@ -175,10 +176,11 @@ func (h *asyncHash) next() []byte {
 	return <-h.free
 }
 
-func (h *asyncHash) sum() hub.SHA256 {
+// finish waits until all is hashed that was written.
+func (h *asyncHash) finish() {
 	if len(h.block) > 0 {
 		h.full <- h.block
 	}
 	close(h.full)
-	return <-h.out
+	<-h.done
 }

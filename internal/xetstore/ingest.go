@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"slices"
@@ -23,18 +24,11 @@ type Expect struct {
 // 32 MiB. It waits for a turn as uploads of xorbs do. Bytes that are not what want says are errs.Invalid and leave no row
 // behind.
 func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
-	if sc.UserID == "" || sc.RepoID == "" {
-		return File{}, errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
-	}
-	done, err := s.users.Take(ctx, sc.UserID)
+	leave, err := s.enterUpload(ctx, sc)
 	if err != nil {
 		return File{}, err
 	}
-	defer done()
-	if err := s.uploads.Take(ctx); err != nil {
-		return File{}, err
-	}
-	defer s.uploads.Give()
+	defer leave()
 	f, err := s.ingest(ctx, sc, r, want)
 	return f, errs.Wrap("xetstore.Ingest", err)
 }
@@ -42,12 +36,13 @@ func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
 	in := newIngest(ctx, s, sc)
 	defer in.abort()
-	sha := newAsyncHash()
+	sha := newAsyncHash(sha256.New())
 	err := in.read(io.TeeReader(bounded(r, want), sha))
-	sum := sha.sum()
+	sha.finish()
 	if err != nil {
 		return File{}, err
 	}
+	sum := hub.SHA256(sha.hash.Sum(nil))
 	if err := want.check(in.size, sum); err != nil {
 		return File{}, err
 	}
@@ -104,6 +99,7 @@ type ingest struct {
 	ctx   context.Context
 	store *Store
 	scope Scope
+	since int64 // when it began, in microseconds
 
 	tree  xet.Merkle
 	size  int64
@@ -129,7 +125,7 @@ type ingestTerm struct {
 }
 
 func newIngest(ctx context.Context, s *Store, sc Scope) *ingest {
-	return &ingest{ctx: ctx, store: s, scope: sc, known: newChunkMap(), number: map[xet.Hash]int32{}, asked: askAfterLoss}
+	return &ingest{ctx: ctx, store: s, scope: sc, since: s.micros(), known: newChunkMap(), number: map[xet.Hash]int32{}, asked: askAfterLoss}
 }
 
 func (in *ingest) read(r io.Reader) error {
@@ -229,16 +225,22 @@ func (in *ingest) term(at chunkPlace, length int) {
 
 // registration is what to write for the finished file.
 func (in *ingest) registration(f File) *registration {
-	segments := make([]xet.Segment, len(in.terms))
-	for i, t := range in.terms {
-		segments[i] = xet.Segment{Xorb: in.xorbs[t.xorb], UnpackedBytes: t.raw, Start: t.start, End: t.end}
-	}
-	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), userID: in.scope.UserID}
+	segments := in.segments()
+	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), userID: in.scope.UserID, since: in.since}
 	g.files = []fileRow{{Hash: f.Hash[:], Size: f.Size, SHA256: f.SHA256[:], terms: xet.EncodeTerms(segments)}}
 	if len(segments) > 0 {
 		g.lead(in.first, segments)
 	}
 	return g
+}
+
+// segments are the terms once all xorbs have their hashes.
+func (in *ingest) segments() []xet.Segment {
+	segments := make([]xet.Segment, len(in.terms))
+	for i, t := range in.terms {
+		segments[i] = xet.Segment{Xorb: in.xorbs[t.xorb], UnpackedBytes: t.raw, Start: t.start, End: t.end}
+	}
+	return segments
 }
 
 // chunkPlace is a chunk of the xorb with a number.

@@ -36,6 +36,9 @@ func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, n
 	if err := insertXorbs(ctx, tx, g.xorbs, false); err != nil {
 		return err
 	}
+	if err := checkGraves(ctx, tx, g.xorbs, g.since); err != nil {
+		return err
+	}
 	n, err := touchXorbs(ctx, tx, g.had, now)
 	if err != nil {
 		return err

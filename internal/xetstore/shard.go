@@ -128,6 +128,7 @@ type registration struct {
 	xorbs  []xorbRow  // new ones, of the server's own making
 	had    []xet.Hash // xorbs that the user sent once more
 	userID string     // who sent them
+	since  int64      // when the first blob of xorbs may have been stored, in microseconds
 }
 
 // eligible notes the chunks of a xorb by which others may find it: those that clients ask for, and the first, by which

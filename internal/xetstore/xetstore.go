@@ -24,6 +24,8 @@ type Options struct {
 	Uploads int
 	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
 	Hashes int
+	// Unfinished bounds the bytes that the parts of a user's unfinished uploads take; 0: 500 GB.
+	Unfinished int64
 }
 
 const (
@@ -32,6 +34,8 @@ const (
 	defaultUploads    = 16
 	defaultHashes     = 2
 	shardsAtOnce      = 4
+
+	defaultUnfinished = 500_000_000_000
 )
 
 // Store is the large files of one hub. It is safe for concurrent use.
@@ -50,6 +54,8 @@ type Store struct {
 	parsing                 byteBudget
 	users                   *slot.Keyed[string]   // uploads by user
 	commits                 *slot.Keyed[xet.Hash] // by xorb: one body per hash
+	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
+	maxUnfinished           int64
 }
 
 // New makes a store on a migrated database.
@@ -68,6 +74,8 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.uploads = slot.Of(or(o.Uploads, defaultUploads))
 	s.users = slot.PerKey[string](max(cap(s.uploads)/2, 1))
 	s.commits = slot.PerKey[xet.Hash](1)
+	s.summing = slot.PerKey[string](1)
+	s.maxUnfinished = or(o.Unfinished, defaultUnfinished)
 	s.shards = slot.Of(shardsAtOnce)
 	s.hashes = slot.Of(or(o.Hashes, defaultHashes))
 	return s

@@ -37,7 +37,7 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 		if _, err := xet.VerifyXorb(r, io.Discard, hash); err != nil {
 			return false, errs.Wrap("xetstore.PutXorb", refused(err))
 		}
-		return false, errs.Wrap("xetstore.PutXorb", s.recordUpload(ctx, sc, hash, nil))
+		return false, errs.Wrap("xetstore.PutXorb", s.recordUpload(ctx, sc, hash, nil, 0))
 	}
 	return !known[hash], errs.Wrap("xetstore.PutXorb", s.storeXorb(ctx, sc, hash, r))
 }
@@ -53,6 +53,7 @@ func (s *Store) intact(ctx context.Context, hash xet.Hash) bool {
 }
 
 func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reader) error {
+	since := s.micros()
 	up, err := s.blobs.Create(ctx)
 	if err != nil {
 		return err
@@ -75,10 +76,10 @@ func (s *Store) storeXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Rea
 		return err
 	}
 	if !stored {
-		return s.recordUpload(ctx, sc, hash, nil)
+		return s.recordUpload(ctx, sc, hash, nil, since)
 	}
 	row := newXorbRow(index, up.Size(), s.micros())
-	if err := s.recordUpload(ctx, sc, hash, &row); err != nil {
+	if err := s.recordUpload(ctx, sc, hash, &row, since); err != nil {
 		return err
 	}
 	s.indexes.Put(hash, index, indexWeight(index))
@@ -107,13 +108,15 @@ func (s *Store) discard(ctx context.Context, up blob.Upload) error {
 	return nil
 }
 
-// recordUpload writes the rows of an upload; row is set when the body is new.
-func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *xorbRow) error {
+// recordUpload writes the rows of an upload; row is set when the body is new, and since is when its upload began.
+func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *xorbRow, since int64) error {
 	now := s.micros()
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		var err error
 		if row != nil {
-			err = insertXorbs(ctx, tx, []xorbRow{*row}, true)
+			if err = checkGraves(ctx, tx, []xorbRow{*row}, since); err == nil {
+				err = insertXorbs(ctx, tx, []xorbRow{*row}, true)
+			}
 		} else {
 			var n int64
 			if n, err = touchXorbs(ctx, tx, []xet.Hash{hash}, now); err == nil && n == 0 {

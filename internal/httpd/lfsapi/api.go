@@ -25,7 +25,10 @@ type Deps struct {
 	Secret func(ctx context.Context, name string) ([]byte, error)
 	// MaxObject bounds the size of one object in bytes; 0: no bound.
 	MaxObject int64
-	Now       func() time.Time // nil: time.Now
+	// PartSize is the length in bytes of the parts of larger objects; 0: 64 MiB. At most 1000 parts are asked for, so those of
+	// very large objects are longer.
+	PartSize int64
+	Now      func() time.Time // nil: time.Now
 }
 
 // API serves the routes.
@@ -50,6 +53,8 @@ func New(ctx context.Context, d Deps) (*API, error) {
 func (a *API) Routes() []httpd.Route {
 	rts := []httpd.Route{
 		{ID: "lfsUpload", Method: http.MethodPut, Path: "/lfs/upload/{sha256}", Right: authz.Signed, Handler: a.upload},
+		{ID: "lfsPart", Method: http.MethodPut, Path: "/lfs/part/{sha256}/{number}", Right: authz.Signed, Handler: a.uploadPart},
+		{ID: "lfsComplete", Method: http.MethodPost, Path: "/lfs/complete/{sha256}", Right: authz.Signed, Handler: a.completeUpload},
 		{ID: "lfsDownload", Method: http.MethodGet, Path: "/lfs/download/{sha256}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.download},
 		{ID: "lfsDownload", Method: http.MethodHead, Path: "/lfs/download/{sha256}", Right: authz.Signed, Policy: httpd.PolicyResolvers, Handler: a.download},
 	}

@@ -38,6 +38,9 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 	case b.Operation == lfs.Upload && b.Offers(lfs.Xet):
 		out.Transfer = lfs.Xet
 		act = a.xetUpload(r, &b)
+	case a.inParts(&b):
+		out.Transfer = lfs.Multipart
+		act = a.multipart1(proof(r), len(b.Objects))
 	case b.Operation == lfs.Upload:
 		act = a.upload1(proof(r))
 	}
@@ -101,7 +104,7 @@ func (a *API) download1(st *httpd.State, o *lfs.Object, f *xetstore.File) error 
 	if f == nil {
 		return errs.New(errs.NotFound, "The object does not exist in this repository")
 	}
-	o.Actions = map[string]lfs.Action{lfs.Download: a.action(st, lfs.Download, o.Pointer)}
+	o.Actions = map[string]lfs.Action{lfs.Download: a.action(st, a.newAddress(st, lfs.Download, o.Pointer))}
 	return nil
 }
 
@@ -116,11 +119,15 @@ func (a *API) upload1(proof map[string]string) act {
 			return errs.New(errs.Unprocessable, "The object is larger than the %d bytes that are allowed", a.MaxObject)
 		}
 		o.Actions = map[string]lfs.Action{
-			lfs.Upload: a.action(st, lfs.Upload, o.Pointer),
-			"verify":   {Href: st.Origin + "/" + st.Repo.ID().Path() + ".git/info/lfs/objects/verify", Header: proof},
+			lfs.Upload: a.action(st, a.newAddress(st, lfs.Upload, o.Pointer)),
+			"verify":   a.verification(st, proof),
 		}
 		return nil
 	}
+}
+
+func (a *API) verification(st *httpd.State, proof map[string]string) lfs.Action {
+	return lfs.Action{Href: st.Origin + "/" + st.Repo.ID().Path() + ".git/info/lfs/objects/verify", Header: proof}
 }
 
 // proof is the header by which the caller says who they are.

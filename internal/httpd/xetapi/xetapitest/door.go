@@ -14,7 +14,9 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/blob/blobtest"
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/db/dbtest"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
@@ -28,6 +30,9 @@ import (
 
 // MaxObject is the bound on LFS objects.
 const MaxObject = 64 << 20
+
+// PartSize is the length of LFS parts.
+const PartSize = 1 << 20
 
 // Door is a server with the Xet and LFS doors.
 type Door struct {
@@ -46,6 +51,11 @@ type User struct{ ID, Name, Token, ReadToken string }
 // Each runs a test on SQLite with a folder and on PostgreSQL with S3.
 func Each(t *testing.T, test func(t *testing.T, d *Door)) {
 	xetstoretest.Each(t, func(t *testing.T, e *xetstoretest.Env) { test(t, open(t, e, true)) })
+}
+
+// Sqlite opens the doors on SQLite and a folder.
+func Sqlite(t *testing.T) *Door {
+	return open(t, xetstoretest.New(t, dbtest.New(t, db.SQLite), blobtest.FS(t)), true)
 }
 
 // Bench makes a door that nobody looks on.
@@ -69,7 +79,7 @@ func open(t testing.TB, e *xetstoretest.Env, observed bool) *Door {
 		t.Fatal(err)
 	}
 	l, err := lfsapi.New(t.Context(), lfsapi.Deps{
-		Store: e.Store, Gate: gate, Authz: az, Xet: x, Secret: d.Accounts.Secret, MaxObject: MaxObject, Now: d.now,
+		Store: e.Store, Gate: gate, Authz: az, Xet: x, Secret: d.Accounts.Secret, MaxObject: MaxObject, PartSize: PartSize, Now: d.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,148 @@
+package xetstore
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+// An upload in parts. Each part is cut and stored as it arrives, in any order, on any node, as if it were a file; the rows
+// say what each is made of. Completing the upload then takes no bytes but those around the borders of parts, which are cut
+// once more, and the sum of those parts that came before the one ahead of them: see CompleteParts.
+
+// Part is one part of an upload.
+type Part struct {
+	Upload string // the id that its parts share, made by the caller
+	Number int    // from 1 to MaxParts
+	Size   int64  // of this part
+}
+
+// PartTag is what a client gets for a part and gives back when it has sent all of them.
+type PartTag struct {
+	Number int
+	Tag    string
+}
+
+const (
+	// MaxParts bounds the parts of an upload.
+	MaxParts = 10_000
+	// maxUnfinished bounds the parts that a user may have in unfinished uploads.
+	maxUnfinished = 100_000
+	// sumsAhead is how many parts that came too early are summed up after one that did not: one would be enough to keep
+	// up, two let it catch up, and neither makes the client wait for long.
+	sumsAhead = 2
+)
+
+// PutPart stores a part and returns its tag. Equal bytes have equal tags. A part that comes again replaces the one before.
+// It waits for a turn as Ingest does. A body that is not exactly as long as stated is errs.Invalid and leaves no row behind.
+func (s *Store) PutPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag string, err error) {
+	if p.Upload == "" || p.Number < 1 || p.Number > MaxParts || p.Size < 1 {
+		return "", errs.New(errs.Invalid, "An upload has 1 to %d parts of at least a byte", MaxParts)
+	}
+	leave, err := s.enterUpload(ctx, sc)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	if err := s.checkUnfinished(ctx, sc.UserID); err != nil {
+		return "", err
+	}
+	h, err := s.putPart(ctx, sc, p, r)
+	if err != nil {
+		return "", errs.Wrap("xetstore.PutPart", err)
+	}
+	s.sumAhead(ctx, p.Upload)
+	return h.String(), nil
+}
+
+// enterUpload waits for a turn among the uploads of the user and of all.
+func (s *Store) enterUpload(ctx context.Context, sc Scope) (leave func(), err error) {
+	if sc.UserID == "" || sc.RepoID == "" {
+		return nil, errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
+	}
+	done, err := s.users.Take(ctx, sc.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.uploads.Take(ctx); err != nil {
+		done()
+		return nil, err
+	}
+	return func() { s.uploads.Give(); done() }, nil
+}
+
+// checkUnfinished refuses more parts to who has left too many lying about.
+func (s *Store) checkUnfinished(ctx context.Context, userID string) error {
+	var n struct{ Stored, Parts int64 }
+	if err := s.db.Get(ctx, &n, selectUnfinished, userID); err != nil {
+		return errs.Wrap("xetstore.checkUnfinished", err)
+	}
+	if n.Stored >= s.maxUnfinished || n.Parts >= maxUnfinished {
+		return errs.New(errs.PaymentRequired, "Your unfinished uploads take %d bytes in %d parts, which is all that they may. Finish them, or wait until they are removed.", n.Stored, n.Parts)
+	}
+	return nil
+}
+
+func (s *Store) putPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag xet.Hash, err error) {
+	sum, err := s.sumBefore(ctx, p)
+	if err != nil {
+		return tag, err
+	}
+	in := newIngest(ctx, s, sc)
+	defer in.abort()
+	want := Expect{Size: p.Size}
+	r = bounded(r, want)
+	if sum != nil {
+		async := newAsyncHash(sum.hash)
+		err = in.read(io.TeeReader(r, async))
+		async.finish()
+	} else {
+		err = in.read(r)
+	}
+	if err == nil {
+		err = want.check(in.size, hub.SHA256{})
+	}
+	if err == nil {
+		err = in.finishXorb()
+	}
+	if err != nil {
+		return tag, err
+	}
+	tag = in.tree.FileHash()
+	sum.add(tag)
+	return tag, s.db.Tx(ctx, func(tx *db.Tx) error { return s.recordPart(ctx, tx, sc, p, in, tag, sum) })
+}
+
+// recordPart writes the rows of a part. Its chunks are told to nobody who asks for known ones before the upload is
+// complete: until then its xorbs may go away.
+func (s *Store) recordPart(ctx context.Context, tx *db.Tx, sc Scope, p Part, in *ingest, tag xet.Hash, sum *partSum) error {
+	now := s.micros()
+	reg := &registration{xorbs: in.rows, had: in.had, userID: sc.UserID, since: in.since}
+	if err := s.registerXorbs(ctx, tx, reg, now); err != nil {
+		return err
+	}
+	var stored int64
+	came := slices.Clone(in.had)
+	for i := range in.rows {
+		came = append(came, xet.Hash(in.rows[i].Hash))
+		stored += in.rows[i].StoredSize
+	}
+	if err := insertPartXorbs(ctx, tx, p.Upload, came); err != nil {
+		return err
+	}
+	chain, state, err := sum.encode()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, upsertPart, p.Upload, p.Number, sc.UserID, tag[:], p.Size, stored, nonNil(xet.EncodeTerms(in.segments())), chain, state, now)
+	return err
+}
+
+func errPartChanged() error {
+	return errs.New(errs.Conflict, "A part of the upload was sent again while it was being completed. Complete it once more.")
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/gitserve"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/adminapi"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
@@ -38,7 +39,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		return nil, err
 	}
 	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content}
-	smart := &gitapi.API{Copies: a.copies, Content: a.content, Authz: a.authz, Log: a.log, Version: Version}
+	smart := &gitapi.API{Git: a.gitServer(), Authz: a.authz, Log: a.log}
 	unserved, err := unservedRoutes()
 	if err != nil {
 		return nil, err
@@ -51,6 +52,10 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		pages.Addr = srv.Addr
 	}
 	return srv, err
+}
+
+func (a *App) gitServer() *gitserve.Server {
+	return &gitserve.Server{Copies: a.copies, Content: a.content, Version: Version}
 }
 
 func (a *App) rateLimit() httpd.RateLimit {

@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -17,6 +18,30 @@ func (p *Copy) UploadPack(ctx context.Context, v2 bool, request io.Reader, answe
 		args:   []string{"upload-pack", "--stateless-rpc", "--strict", "--end-of-options", p.w.dir},
 		env:    env,
 		stdin:  request,
+		stdout: answer,
+	})
+	if err != nil && ctx.Err() == nil {
+		p.c.dropBroken(p.w)
+		return &processError{"upload-pack", err, strings.TrimSpace(stderr)}
+	}
+	return err
+}
+
+// UploadPackDialog lets git's own upload-pack speak with a client of version 0 from the first word to the last. Of what
+// the client asks for, git refuses what the copy's refs do not reach.
+func (p *Copy) UploadPackDialog(ctx context.Context, client io.Reader, answer io.Writer) error {
+	pr, pw, err := os.Pipe() // git's end does not depend on when the client falls silent
+	if err != nil {
+		return err
+	}
+	defer pr.Close()
+	go func() {
+		_, _ = io.Copy(pw, client) // ends with the client, or with git
+		_ = pw.Close()
+	}()
+	stderr, err := p.c.run(ctx, process{
+		args:   []string{"-c", "uploadpack.allowReachableSHA1InWant=true", "upload-pack", "--strict", "--end-of-options", p.w.dir},
+		stdin:  pr,
 		stdout: answer,
 	})
 	if err != nil && ctx.Err() == nil {

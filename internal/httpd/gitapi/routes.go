@@ -1,27 +1,23 @@
 package gitapi
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 
 	"github.com/cairnhub/cairn/internal/authz"
-	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/gitserve"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
-	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // API serves the routes.
 type API struct {
-	Copies  *gitstore.Copies
-	Content *content.Service
-	Authz   *authz.Authorizer
-	Log     *slog.Logger
-	Version string // told to clients as the agent
+	Git   *gitserve.Server
+	Authz *authz.Authorizer
+	Log   *slog.Logger
 }
 
 // Routes are the doors under each type's prefix. A repository's name may end in .git.
@@ -40,19 +36,13 @@ func (a *API) Routes() []httpd.Route {
 	return rts
 }
 
-// The services that a client may ask for.
-const (
-	uploadService  = "git-upload-pack"
-	receiveService = "git-receive-pack"
-)
-
 // infoRefs is a client's first request.
 func (a *API) infoRefs(w http.ResponseWriter, r *http.Request) error {
 	st := httpd.Of(r)
 	service := r.URL.Query().Get("service")
 	switch service {
-	case uploadService:
-	case receiveService:
+	case gitserve.UploadPack:
+	case gitserve.ReceivePack:
 		if err := a.Authz.Repo(r.Context(), st.Actor, st.Repo.Subject(), authz.RepoWrite); err != nil {
 			return err
 		}
@@ -61,44 +51,44 @@ func (a *API) infoRefs(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return errs.New(errs.Invalid, "This hub offers git-upload-pack and git-receive-pack, not %q.", service)
 	}
-	v2 := service == uploadService && version2(r)
-	b := git.AppendFlush(git.AppendPkt(nil, "# service="+service+"\n"))
-	ad := &git.Advertisement{Agent: a.agent()}
-	if !v2 {
-		var err error
-		if ad, err = a.advertisement(r.Context(), st.Repo); err != nil {
-			return err
-		}
-	}
-	switch {
-	case v2:
-		b = append(b, ad.UploadV2()...)
-	case service == uploadService:
-		b = append(b, ad.Upload()...)
-	default:
-		b = append(b, ad.Receive()...)
-	}
-	return answer(w, "application/x-"+service+"-advertisement", b)
-}
-
-func (a *API) agent() string { return "cairn/" + a.Version }
-
-func (a *API) advertisement(ctx context.Context, rp *repo.Repo) (*git.Advertisement, error) {
-	tips, err := a.Copies.Tips(ctx, rp.RowID)
+	refs, err := a.Git.Advertise(r.Context(), st.Repo, service, version2(r))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &git.Advertisement{Refs: tips.Refs, Head: headRef(rp), Agent: a.agent()}, nil
-}
-
-func headRef(rp *repo.Repo) string { return "refs/heads/" + rp.DefaultBranch }
-
-// answer writes a whole answer.
-func answer(w http.ResponseWriter, contentType string, b []byte) error {
-	begin(w, contentType)
-	_, err := w.Write(b)
+	begin(w, "application/x-"+service+"-advertisement")
+	_, err = w.Write(append(git.AppendFlush(git.AppendPkt(nil, "# service="+service+"\n")), refs...))
 	return err
 }
+
+// uploadPack serves ls-refs and fetches.
+func (a *API) uploadPack(w http.ResponseWriter, r *http.Request) error {
+	c, err := newClient(w, r, gitserve.UploadPack, gitserve.MaxFetchRequest)
+	if err != nil {
+		return err
+	}
+	st := httpd.Of(r)
+	_, err = a.Git.Upload(r.Context(), st.Repo, version2(r), c)
+	c.end()
+	if err != nil && c.begun { // git has told the client, whose protocol shows where an answer is cut
+		a.Log.Info("upload-pack ended early", "request", st.ID, "error", err)
+		return nil
+	}
+	return c.finish(err)
+}
+
+// receivePack serves a push.
+func (a *API) receivePack(w http.ResponseWriter, r *http.Request) error {
+	c, err := newClient(w, r, gitserve.ReceivePack, gitstore.PushLimits.Bytes+gitserve.MaxPushCommands)
+	if err != nil {
+		return err
+	}
+	st := httpd.Of(r)
+	err = a.Git.Receive(r.Context(), st.Actor, st.Repo, c)
+	c.end()
+	return c.finish(err)
+}
+
+func version2(r *http.Request) bool { return gitserve.Version2(r.Header.Get("Git-Protocol")) }
 
 // begin starts an answer that no cache may keep: refs move.
 func begin(w http.ResponseWriter, contentType string) {

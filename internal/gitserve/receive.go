@@ -1,10 +1,7 @@
-package gitapi
+package gitserve
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -12,47 +9,40 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
-	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
-// Bounds of a push's request.
+// Bounds of a push.
 const (
-	maxPushCommands = 16 << 20  // bytes before the pack
-	maxDrain        = 256 << 20 // bytes of a refused pack that are read, so that the client comes to read why
+	MaxPushCommands = 16 << 20  // bytes before the pack
+	MaxDrain        = 256 << 20 // bytes of a refused pack that a door reads
 )
 
-const receiveResult = "application/x-git-receive-pack-result"
-
-// receivePack serves a push.
-func (a *API) receivePack(w http.ResponseWriter, r *http.Request) error {
-	stream, err := requestBody(w, r, receiveService, gitstore.PushLimits.Bytes+maxPushCommands)
+// Receive serves a push, from its commands on. c should buffer what it reads: packets are read in small pieces.
+func (s *Server) Receive(ctx context.Context, actor hub.Actor, r *repo.Repo, c Conn) error {
+	q, err := git.ParsePush(git.NewPktReader(c, MaxPushCommands))
 	if err != nil {
-		return err
-	}
-	body := bufio.NewReaderSize(stream, 64<<10)
-	q, err := git.ParsePush(git.NewPktReader(body, maxPushCommands))
-	if err != nil {
-		return refuse(w, q, body, protocolError(err))
+		return refuse(q, c, protocolError(err))
 	}
 	if len(q.Commands) == 0 {
-		return answer(w, receiveResult, nil)
+		return nil
 	}
-	st := httpd.Of(r)
-	out := &pushAnswer{w: w, band: q.SideBand, stop: make(chan struct{})}
+	out := &pushAnswer{c: c, band: q.SideBand, stop: make(chan struct{})}
 	defer out.end()
 	in := content.Push{Commands: q.Commands, Atomic: q.Atomic, Receive: func(ctx context.Context) (*gitstore.Incoming, error) {
-		incoming, err := a.Copies.Receive(ctx, st.Repo.RowID, headRef(st.Repo), body)
+		incoming, err := s.Copies.Receive(ctx, r.RowID, headRef(r), c)
 		if err != nil {
-			_, _ = io.CopyN(io.Discard, body, maxDrain)
+			_ = c.Drain()
 		}
-		bodyDone(w)
+		c.ReadDone()
 		out.keepAlive()
 		return incoming, err
 	}}
 	if !q.HasPack() {
-		bodyDone(w)
+		c.ReadDone()
 	}
-	res, err := a.Content.Push(r.Context(), st.Actor, st.Repo, in)
+	res, err := s.Content.Push(ctx, actor, r, in)
 	out.end()
 	if err != nil {
 		return out.fail(err)
@@ -61,22 +51,20 @@ func (a *API) receivePack(w http.ResponseWriter, r *http.Request) error {
 }
 
 // refuse answers a push whose commands are not taken. A client that understands side bands shows its user the reason;
-// of an HTTP error it shows the number only. It reads the answer when it has sent everything.
-func refuse(w http.ResponseWriter, q *git.PushRequest, body io.Reader, err error) error {
-	if !q.SideBand || !errs.Is(err, errs.TooLarge) && !errs.Is(err, errs.Invalid) {
+// of a door's own error it may show the number only. It reads the answer when it has sent everything.
+func refuse(q *git.PushRequest, c Conn, err error) error {
+	if !q.SideBand || !errs.Is(err, errs.TooLarge) && !errs.Is(err, errs.Invalid) || !c.Drain() {
 		return err
 	}
-	if _, e := io.CopyN(io.Discard, body, maxDrain); e != io.EOF { //nolint:errorlint // CopyN gives io.EOF itself
-		return err
-	}
-	bodyDone(w)
-	return answer(w, receiveResult, git.AppendBand(nil, git.BandError, []byte("error: "+message(err)+"\n")))
+	c.ReadDone()
+	_, err = c.Write(git.AppendBand(nil, git.BandError, []byte("error: "+Message(err)+"\n")))
+	return err
 }
 
 // pushAnswer writes the answer to a push. While refs are checked it sends empty packets, so that nobody on the way
 // takes the silence for a dead connection.
 type pushAnswer struct {
-	w    http.ResponseWriter
+	c    Conn
 	band bool
 	stop chan struct{}
 	done sync.WaitGroup
@@ -101,7 +89,7 @@ func (p *pushAnswer) keepAlive() {
 				return
 			case <-tick.C:
 				p.write(git.AppendPkt(nil, string(rune(git.BandData))))
-				_ = http.NewResponseController(p.w).Flush()
+				p.c.Flush()
 			}
 		}
 	})
@@ -120,17 +108,14 @@ func (p *pushAnswer) end() {
 }
 
 func (p *pushAnswer) write(b []byte) {
-	if !p.begun {
-		p.begun = true
-		begin(p.w, receiveResult)
-	}
-	_, _ = p.w.Write(b) // a client that went away reads nothing
+	p.begun = true
+	_, _ = p.c.Write(b) // a client that went away reads nothing
 }
 
 // fail tells an error of the hub's own in the answer, if that has begun.
 func (p *pushAnswer) fail(err error) error {
 	if p.begun && p.band {
-		p.write(git.AppendBand(nil, git.BandError, []byte("error: "+message(err)+"\n")))
+		p.write(git.AppendBand(nil, git.BandError, []byte("error: "+Message(err)+"\n")))
 	}
 	return err
 }

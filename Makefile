@@ -25,10 +25,11 @@ test:
 test-go:
 	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/script/... ./test/gitclient/... ./test/crash/...
 
-## test-clients: huggingface_hub, transformers, datasets and @huggingface/hub against a real hub, on both kinds of storage
+## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage
 test-clients: build
 	test/setup.sh clients
-	CAIRN_TEST_BINARY=$(BIN) $(GO) test -timeout 30m -count=1 ./test/compat/...
+	CAIRN_TEST_BINARY=$(BIN) CAIRN_CLIENTS_REPORT=$(CURDIR)/bin/clients.md $(GO) test -timeout 40m -count=1 ./test/compat/...
+	@cat bin/clients.md
 
 ## check: what must be clean before a commit: format, vet, linters, layers, package comments, contract
 check: format lint contract

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
 #   test/setup.sh            PostgreSQL, git-lfs and ssh from the system; the tests build versitygw (S3) from its Go module themselves
-#   test/setup.sh clients    Python and JavaScript clients into a cache folder
+#   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder
 #   test/setup.sh lint       golangci-lint, built from its Go module
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cairn-test
 mkdir -p "$cache/bin"
 
-# The versions that results depend on. Clients are the newest on purpose: that is what users install.
+# The versions that results depend on. Clients are the newest on purpose: that is what users install. What else they have
+# is pinned in test/compat/versions.
 golangci=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 missing() { # missing NAME PACKAGE... : installs on Debian as root, else says what to do
@@ -42,6 +43,36 @@ clients() {
     (cd "$cache/node" && npm install --silent --no-audit --no-fund)
     echo "$stamp" > "$cache/clients"
   fi
+  versions
+}
+
+# versions makes an environment for each old and new huggingface_hub, without hf_xet and with it, and lays each hf_xet of
+# hf_xet.txt into a folder of its own. A stamp in each says when it is already there; wheels come from pip's cache.
+versions() {
+  local dir=$cache/versions list name
+  mkdir -p "$dir"
+  for list in test/compat/versions/[0-9n]*.txt; do
+    name=$(basename "$list" .txt)
+    environment "$dir/$name-plain" "$list"
+    environment "$dir/$name-xet" "$list" hf_xet
+  done
+  grep -v '^#' test/compat/versions/hf_xet.txt | while read -r name; do
+    [ -e "$dir/$name/.stamp" ] && continue
+    rm -rf "${dir:?}/$name"
+    "$cache/python/bin/pip" install -q --no-deps --target "$dir/$name" "$name"
+    touch "$dir/$name/.stamp"
+  done
+}
+
+environment() { # environment FOLDER REQUIREMENTS [PACKAGE...]
+  local at=$1 list=$2 stamp; shift 2
+  stamp=$(cksum < "$list")-$*
+  case $list in */newest.txt) stamp=$stamp-$(date +%G%V) ;; esac
+  [ "$(cat "$at/.stamp" 2>/dev/null)" = "$stamp" ] && return
+  rm -rf "$at" && python3 -m venv --without-pip "$at"
+  "$cache/python/bin/pip" --python "$at/bin/python" install -q --disable-pip-version-check -r "$list" "$@"
+  if [ $# = 0 ]; then "$cache/python/bin/pip" --python "$at/bin/python" uninstall -q -y hf_xet 2>/dev/null; fi # hub asks for it on most machines
+  echo "$stamp" > "$at/.stamp"
 }
 
 lint() { [ -x "$cache/bin/golangci-lint" ] || CGO_ENABLED=0 GOFLAGS= GOBIN="$cache/bin" go install "$golangci"; }

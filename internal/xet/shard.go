@@ -257,7 +257,8 @@ func (p *shardParser) xorb() (XorbInfo, error) {
 }
 
 // end reads what follows the sections. Lookup tables and the footer's offsets only serve those who seek in a shard file; they
-// are skipped, whatever they hold.
+// are skipped, whatever they hold. hf_xet 1.1.6 to 1.2 cuts the footer off and leaves it in the header: nothing at all may
+// follow then, and nothing is missing, because both sections have ended.
 func (p *shardParser) end(hasFooter bool) error {
 	var tail []byte // the last shardFooterSize bytes
 	buf := make([]byte, 4<<10)
@@ -280,9 +281,10 @@ func (p *shardParser) end(hasFooter bool) error {
 	switch {
 	case !hasFooter && len(tail) > 0:
 		return formatErrorf("shard", "bytes after the last section")
-	case hasFooter && len(tail) < shardFooterSize:
+	case len(tail) == 0:
+	case len(tail) < shardFooterSize:
 		return formatErrorf("shard", "truncated")
-	case hasFooter && binary.LittleEndian.Uint64(tail) != footerVersion:
+	case binary.LittleEndian.Uint64(tail) != footerVersion:
 		return formatErrorf("shard", "unknown footer version")
 	}
 	return nil

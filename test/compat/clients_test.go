@@ -38,6 +38,11 @@ type facts struct {
 	ReadOnly string `json:"readonly"`
 	Stranger string `json:"stranger"`
 	Writer   string `json:"writer"` // name
+
+	// Of scripts for old and new versions: which it is, how its large files travel, and one such file.
+	Variant string    `json:"variant"`
+	Way     string    `json:"way"`
+	Large   largeFile `json:"large"`
 }
 
 func TestClients(t *testing.T) {
@@ -47,7 +52,7 @@ func TestClients(t *testing.T) {
 			t.Parallel()
 			env, stored := s.open(t)
 			h := start(t, env...)
-			c := clients{hub: h, tools: tools, facts: people(t, h)}
+			c := clients{hub: h, tools: tools, venv: "python", facts: people(t, h)}
 			c.facts.Meter = meter(t, stored)
 			c.runAll(t)
 		})
@@ -85,7 +90,9 @@ func installed(t *testing.T) string {
 type clients struct {
 	hub   *hub
 	tools string
+	venv  string // the Python environment, below tools
 	facts facts
+	env   []string // more of the environment
 }
 
 func (c *clients) runAll(t *testing.T) {
@@ -104,14 +111,15 @@ func (c *clients) runAll(t *testing.T) {
 }
 
 // python runs a file of pytest's, whose tests become subtests.
-func (c *clients) python(t *testing.T, path string) {
+func (c *clients) python(t *testing.T, path string) []testCase {
+	t.Helper()
 	work := t.TempDir()
 	report := filepath.Join(work, "report.xml")
 	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd, out := c.command(t, work, "python/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
+	cmd, out := c.command(t, work, c.venv+"/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short",
 		"--junitxml", report, "--facts", c.write(t, work), "--basetemp", filepath.Join(work, "tmp"), path)
 	failure := cmd.Run()
 	cases, err := readReport(report)
@@ -126,6 +134,7 @@ func (c *clients) python(t *testing.T, path string) {
 	if failure != nil && !failed {
 		t.Errorf("pytest: %v\n%s", failure, out)
 	}
+	return cases
 }
 
 // js runs all JavaScript; the file hub.mjs prints one line of JSON per test.
@@ -185,7 +194,7 @@ func (c *clients) command(t *testing.T, work, program string, args ...string) (*
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	t.Cleanup(cancel)
-	bin := filepath.Join(c.tools, "python/bin")
+	bin := filepath.Join(c.tools, c.venv, "bin")
 	token := writerToken
 	if strings.HasSuffix(args[len(args)-1], tour) {
 		token = c.hub.token
@@ -198,7 +207,8 @@ func (c *clients) command(t *testing.T, work, program string, args ...string) (*
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = work
 	cmd.Env = []string{"HF_ENDPOINT=" + c.hub.endpoint, "HF_TOKEN=" + token, "HF_HOME=" + filepath.Join(work, "hf"),
-		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + work}
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + work, "CLIENT_BIN=" + bin}
+	cmd.Env = append(cmd.Env, c.env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out

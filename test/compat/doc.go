@@ -1,5 +1,5 @@
 // Package compat runs the clients that users have, unmodified, against the real binary on both kinds of storage:
-// huggingface_hub with its command line and Xet, transformers, datasets and @huggingface/hub, each in the newest version.
-// The clients' own scripts lie in python and js; the Go tests here start the hub, hand each script its address and a
+// huggingface_hub with its command line and Xet, transformers, datasets and @huggingface/hub in their newest versions, and
+// older ones of huggingface_hub and hf_xet. The clients' own scripts lie in python, versions and js; the Go tests here start the hub, hand each script its address and a
 // token, and report every test of a script as a subtest. test/setup.sh installs the clients.
 package compat

@@ -29,6 +29,10 @@ const (
 		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
 		FROM users WHERE id = ?`
 
+	getUsersByID = `
+		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		FROM users WHERE id IN (?)`
+
 	getUserByName = `
 		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.password_hash, u.site_admin, u.disabled_at, u.created_at
 		FROM namespace n JOIN users u ON u.id = n.owner_id

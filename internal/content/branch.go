@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/db"
@@ -97,12 +98,14 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 		return err
 	}
 	defer done()
-	var packs []*gitstore.Pack
-	target, err := s.branchStart(ctx, actor, r, n, &packs)
-	if err != nil {
-		return err
-	}
-	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: old, New: target}, "repo.branch.create", true)
+	err = following(func() error {
+		var packs []*gitstore.Pack
+		target, unmoved, err := s.branchStart(ctx, actor, r, n, &packs)
+		if err != nil {
+			return err
+		}
+		return s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: old, New: target}, "repo.branch.create", true, unmoved)
+	})
 	if errs.Is(err, errs.Conflict) {
 		return errs.New(errs.Conflict, "Reference %s already exists", ref)
 	}
@@ -112,27 +115,63 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 	return err
 }
 
-func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo, n NewBranch, packs *[]*gitstore.Pack) (hub.OID, error) {
+func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo, n NewBranch, packs *[]*gitstore.Pack) (hub.OID, inTx, error) {
 	if !n.Empty {
-		snap, err := s.At(ctx, r, n.Start)
+		snap, unmoved, err := s.startAt(ctx, r, n.Start)
 		if err != nil {
-			return hub.OID{}, err
+			return hub.OID{}, nil, err
 		}
-		return snap.Commit, nil
+		return snap.Commit, unmoved, nil
 	}
 	w := s.git.NewPack(ctx, r.RowID)
 	defer w.Abort()
 	tree, err := w.AddBytes(git.KindTree, nil)
 	if err != nil {
-		return hub.OID{}, err
+		return hub.OID{}, nil, err
 	}
 	oid, err := s.writeCommit(ctx, actor, w, tree, nil, "initial commit\n")
 	if err != nil {
-		return hub.OID{}, err
+		return hub.OID{}, nil, err
 	}
 	p, err := w.Finish(ctx)
 	*packs = append(*packs, p)
-	return oid, err
+	return oid, func(context.Context, *db.Tx) error { return nil }, err
+}
+
+var errStartMoved = errs.New(errs.Unavailable, "The revision moves too fast to start from it; try again.")
+
+// following repeats f while the ref that it starts from moves meanwhile.
+func following(f func() error) (err error) {
+	for range commitRetry {
+		if err = f(); !errors.Is(err, errStartMoved) {
+			break
+		}
+	}
+	return err
+}
+
+// startAt opens a revision to start a ref from, and gives the check that the ref which the revision names has not moved
+// until then: a history that was rewritten meanwhile must not come back by a new name.
+func (s *Service) startAt(ctx context.Context, r *repo.Repo, rev string) (*Snapshot, inTx, error) {
+	named, err := s.At(ctx, r, rev)
+	if err != nil {
+		return nil, nil, err
+	}
+	was, _, err := s.git.Ref(ctx, s.db, r.RowID, named.Ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = s.repos.Get(ctx, nil, r.RowID); err != nil { // with the head of now
+		return nil, nil, err
+	}
+	snap, err := s.At(ctx, r, rev)
+	return snap, func(ctx context.Context, tx *db.Tx) error {
+		now, _, err := s.git.Ref(ctx, tx, r.RowID, named.Ref)
+		if err == nil && now != was {
+			err = errStartMoved
+		}
+		return err
+	}, err
 }
 
 // DeleteBranch removes a branch; the default branch stays.
@@ -152,29 +191,37 @@ func (s *Service) CreateTag(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 	if len(msg) > maxMessage || strings.ContainsRune(msg, 0) {
 		return errs.New(errs.Invalid, "The message of a tag may have %d bytes and no NUL.", maxMessage)
 	}
-	snap, err := s.At(ctx, r, rev)
-	if err != nil {
-		return err
-	}
-	target, packs := snap.Commit, []*gitstore.Pack(nil)
-	if msg != "" {
-		w := s.git.NewPack(ctx, r.RowID)
-		defer w.Abort()
-		t := git.Tag{Object: snap.Commit, Kind: git.KindCommit, Name: name, Tagger: repo.Author(actor, s.now()), Message: msg + "\n"}
-		if target, err = w.AddBytes(git.KindTag, t.Encode()); err != nil {
-			return err
-		}
-		p, err := w.Finish(ctx)
+	err := following(func() error {
+		snap, unmoved, err := s.startAt(ctx, r, rev)
 		if err != nil {
 			return err
 		}
-		packs = append(packs, p)
-	}
-	err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: "refs/tags/" + name, New: target}, "repo.tag.create", false)
+		target, packs, err := s.tagOf(ctx, actor, snap, name, msg)
+		if err != nil {
+			return err
+		}
+		return s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: "refs/tags/" + name, New: target}, "repo.tag.create", false, unmoved)
+	})
 	if errs.Is(err, errs.Conflict) {
 		return errs.New(errs.Conflict, "Reference refs/tags/%s already exists", name)
 	}
 	return err
+}
+
+// tagOf is what a tag names: the commit, or with a message an object that is written for it.
+func (s *Service) tagOf(ctx context.Context, actor hub.Actor, snap *Snapshot, name, msg string) (hub.OID, []*gitstore.Pack, error) {
+	if msg == "" {
+		return snap.Commit, nil, nil
+	}
+	w := s.git.NewPack(ctx, snap.Repo.RowID)
+	defer w.Abort()
+	t := git.Tag{Object: snap.Commit, Kind: git.KindCommit, Name: name, Tagger: repo.Author(actor, s.now()), Message: msg + "\n"}
+	target, err := w.AddBytes(git.KindTag, t.Encode())
+	if err != nil {
+		return target, nil, err
+	}
+	p, err := w.Finish(ctx)
+	return target, []*gitstore.Pack{p}, err
 }
 
 // DeleteTag removes a tag.

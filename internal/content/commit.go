@@ -132,7 +132,7 @@ func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref s
 			return hub.OID{}, err
 		}
 		packs = append(packs, pack)
-		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit", c.derived)
+		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit", c.derived, s.name(r.RowID, ref, actor, c.named))
 		if err == nil {
 			return oid, nil
 		}
@@ -197,14 +197,17 @@ func message(summary, description string) string {
 }
 
 // publish makes one change of a ref visible.
-func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string, derive bool) error {
-	return s.publishRefs(ctx, actor, r, packs, []gitstore.RefUpdate{up}, func(gitstore.RefUpdate) string { return kind }, derive)
+func (s *Service) publish(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, up gitstore.RefUpdate, kind string, derive bool, also ...inTx) error {
+	return s.publishRefs(ctx, actor, r, packs, []gitstore.RefUpdate{up}, func(gitstore.RefUpdate) string { return kind }, derive, also...)
 }
+
+// inTx is what a change does beside moving refs, in the same transaction.
+type inTx func(ctx context.Context, tx *db.Tx) error
 
 // publishRefs is the one transaction that makes changes of refs visible: packs, refs by compare-and-swap, the
 // repository's head, an event for each ref, the job that derives facts.
 func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, ups []gitstore.RefUpdate,
-	kind func(gitstore.RefUpdate) string, derive bool) error {
+	kind func(gitstore.RefUpdate) string, derive bool, also ...inTx) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		for _, p := range packs {
 			if err := s.git.AddPack(ctx, tx, r.RowID, p); err != nil {
@@ -222,6 +225,11 @@ func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo
 			}
 			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind(up), ActorID: actor.UserID,
 				Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}}); err != nil {
+				return err
+			}
+		}
+		for _, f := range also {
+			if err := f(ctx, tx); err != nil {
 				return err
 			}
 		}

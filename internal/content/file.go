@@ -16,6 +16,8 @@ type File struct {
 	OID   hub.OID        // of the blob in git
 	Size  int64          // of what a reader gets: the large file, or the blob
 	Large *xetstore.File // nil: the bytes are in git
+	// Deleted says that the bytes were deleted for good from this repository; what is in git is a pointer to nothing.
+	Deleted bool
 
 	snap *Snapshot
 	svc  *Service
@@ -50,11 +52,23 @@ func (s *Service) File(ctx context.Context, snap *Snapshot, p string) (*File, er
 		return f, nil
 	}
 	large, ok, err := s.xet.FindFile(ctx, snap.Repo.RowID, info.Pointer.SHA256)
-	if err != nil || !ok {
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		f.Deleted, err = s.xet.Gone(ctx, snap.Repo.RowID, info.Pointer.SHA256)
 		return f, err // a pointer whose bytes never came is itself a small file
 	}
 	f.Large, f.Size = &large, large.Size
 	return f, nil
+}
+
+// Whole is the answer to who asks for the bytes of a file: nil, or that they were deleted.
+func (f *File) Whole() error {
+	if !f.Deleted {
+		return nil
+	}
+	return errs.Coded(errs.NotFound, errs.CodeEntryNotFound, "The content of %s was deleted from this repository for good; only a pointer to it is left", f.Path)
 }
 
 // Raw is the blob in git, also of a large file: its pointer.

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 // OpKind is what an operation of a commit does.
@@ -39,6 +40,7 @@ type changes struct {
 	edits   []gitstore.Edit
 	byPath  map[string]int   // path -> its edit; the last one said wins
 	large   []largeFile      // to be proved
+	named   []xetstore.Named // proved, and what they are called
 	deletes map[int]deletion // edit -> what must exist
 	cleared []string         // paths that are deleted and then written: a folder there makes way
 	moves   []move
@@ -182,6 +184,7 @@ func (s *Service) prove(ctx context.Context, w *gitstore.PackWriter, repoID stri
 			return err
 		}
 		c.set(gitstore.Edit{Path: l.path, Mode: git.ModeFile, OID: oid})
+		c.named = append(c.named, xetstore.Named{Hash: f.Hash, Path: l.path})
 	}
 	return nil
 }

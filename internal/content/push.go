@@ -35,6 +35,7 @@ type push struct {
 	actor  hub.Actor
 	repo   *repo.Repo
 	reason []string // by command; empty: nothing against it so far
+	also   []inTx   // names of its large files
 }
 
 const (
@@ -216,9 +217,15 @@ func (p *push) land(ctx context.Context, incoming *gitstore.Incoming) error {
 			}
 			packs = append(packs, pack)
 		}
-		err = p.s.publishRefs(ctx, p.actor, p.repo, packs, ups, pushEvent, true)
+		err = p.s.publishRefs(ctx, p.actor, p.repo, packs, ups, pushEvent, true, p.also...)
 		if err == nil {
 			p.s.afterPush(ctx, p.repo, ups)
+			return nil
+		}
+		if errs.Is(err, errs.Invalid) { // a large file was deleted since it was proved
+			for i := range p.Commands {
+				p.refuse(i, err)
+			}
 			return nil
 		}
 		if !errs.Is(err, errs.Conflict) {

@@ -7,6 +7,7 @@ import (
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 // checkObjects applies the rules about files to all that the pack brings. It looks at every new object, also those of
@@ -21,7 +22,7 @@ func (p *push) checkObjects(ctx context.Context, in *gitstore.Incoming) error {
 		}
 		err := w.tip(ctx, c)
 		if err == nil {
-			err = p.checkLarge(ctx, w)
+			err = p.checkLarge(ctx, w, c.Name)
 		}
 		if err == nil && c.Name == "refs/heads/"+p.repo.DefaultBranch {
 			err = p.checkTipCard(ctx, in, c)
@@ -242,7 +243,7 @@ func (w *objectRules) checkAllSeen() error {
 }
 
 // checkLarge proves the pointers that were found: this repository must have the bytes behind each.
-func (p *push) checkLarge(ctx context.Context, w *objectRules) error {
+func (p *push) checkLarge(ctx context.Context, w *objectRules, ref string) error {
 	if len(w.large) == 0 {
 		return nil
 	}
@@ -254,8 +255,10 @@ func (p *push) checkLarge(ctx context.Context, w *objectRules) error {
 	if err != nil {
 		return err
 	}
+	named := make([]xetstore.Named, 0, len(w.large))
 	for _, l := range w.large {
 		f, ok := known[l.sha]
+		named = append(named, xetstore.Named{Hash: f.Hash, Path: l.path})
 		switch {
 		case !ok:
 			return errs.New(errs.Unprocessable, "%q points to the large file %s, which has not been uploaded to this repository: run git lfs push --all and push again", l.path, l.sha)
@@ -264,6 +267,7 @@ func (p *push) checkLarge(ctx context.Context, w *objectRules) error {
 		}
 	}
 	w.large = w.large[:0]
+	p.also = append(p.also, p.s.name(p.repo.RowID, ref, p.actor, named))
 	return nil
 }
 

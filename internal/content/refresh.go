@@ -96,6 +96,9 @@ func (s *Service) source(snap *Snapshot) repo.Source {
 		Files: func(ctx context.Context, limit int) ([]string, error) { return snap.firstFiles(ctx, limit) },
 		Open: func(ctx context.Context, path string) (io.ReadCloser, int64, error) {
 			f, err := s.File(ctx, snap, path)
+			if err == nil {
+				err = f.Whole()
+			}
 			if err != nil {
 				return nil, 0, err
 			}

@@ -20,12 +20,29 @@ type Rewrite struct {
 	drop    func(Info) bool
 	kept    objectSet           // trees and commits that stay as they are
 	changed map[hub.OID]hub.OID // what the others become; zero: nothing is left of it
+
+	scanned   map[*pack]bool
+	concerned bool
 }
 
 // NewRewrite prepares to rewrite what a view shows: entries of files for which drop is true vanish, and the folders that
 // they leave empty. Write says where new objects go.
 func NewRewrite(r *Repo, drop func(Info) bool) *Rewrite {
-	return &Rewrite{r: r, drop: drop, kept: newObjectSet(r.st.Load()), changed: map[hub.OID]hub.OID{}}
+	return &Rewrite{r: r, drop: drop, kept: newObjectSet(r.st.Load()), changed: map[hub.OID]hub.OID{}, scanned: map[*pack]bool{}}
+}
+
+// Concerned reports whether the repository, as it is now, has any of the files at all. It looks into the catalogs only.
+func (rw *Rewrite) Concerned(ctx context.Context) (bool, error) {
+	if _, err := rw.r.catchUp(ctx); err != nil {
+		return false, err
+	}
+	for _, p := range rw.r.st.Load().all() {
+		for i := 0; i < p.cat.Len() && !rw.concerned && !rw.scanned[p]; i++ {
+			rw.concerned = p.cat.Kind(i) == git.KindBlob && rw.drop(Info{Size: p.cat.Size(i), Pointer: p.cat.Pointer(i)})
+		}
+		rw.scanned[p] = true
+	}
+	return rw.concerned, nil
 }
 
 // Write sets where objects go from now on: those made before are in the pack that was set before.

@@ -122,20 +122,22 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 
 // CopyRepo gives a new repository all files of another, made of the same xorbs, and the right to those.
 func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string) error {
-	_, err := tx.Exec(ctx, copyRepoFiles, toRepo, fromRepo)
-	if err == nil {
-		_, err = tx.Exec(ctx, copyRepoXorbs, toRepo, fromRepo)
+	for _, statement := range []string{copyRepoFiles, copyRepoXorbs, copyRepoNames, copyRepoGone} {
+		if _, err := tx.Exec(ctx, statement, toRepo, fromRepo); err != nil {
+			return errs.Wrap("xetstore.CopyRepo", err)
+		}
 	}
-	return errs.Wrap("xetstore.CopyRepo", err)
+	return nil
 }
 
 // DeleteRepo takes a repository's rights away. The bytes stay for the collector.
 func (s *Store) DeleteRepo(ctx context.Context, tx *db.Tx, repoID string) error {
-	_, err := tx.Exec(ctx, deleteRepoFiles, repoID)
-	if err == nil {
-		_, err = tx.Exec(ctx, deleteRepoXorbs, repoID)
+	for _, statement := range []string{deleteRepoFiles, deleteRepoXorbs, deleteRepoNames, deleteRepoGone} {
+		if _, err := tx.Exec(ctx, statement, repoID); err != nil {
+			return errs.Wrap("xetstore.DeleteRepo", err)
+		}
 	}
-	return errs.Wrap("xetstore.DeleteRepo", err)
+	return nil
 }
 
 func unique(hashes []xet.Hash) []xet.Hash {

@@ -82,6 +82,9 @@ var (
 	// Whoever may read what has moved learns where it is before the right to write is looked at.
 	pushing = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: uploading[gatedState],
 		moved: downloading[moved], movedHidden: downloading[movedHidden]}
+	// Copying files asks for the right to duplicate the one repository and to write to the other, here the same.
+	copying = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: duplicating[gatedState],
+		moved: reading[moved], movedHidden: reading[movedHidden]}
 	// The repository is named in the body: the token is looked at before the body is, and nothing redirects.
 	changingByBody = row{public: /*  */ "SFFFAAAFAII",
 		private:/*              */ "SNFFAAAFAII",
@@ -178,6 +181,12 @@ var probes = map[string][]probe{
 	"revertCommit":     {{body: object(map[string]any{"commit": "main"})}},
 	"cherryPickCommit": {{body: object(map[string]any{"commit": "main"})}},
 	"resetBranch":      {{body: object(map[string]any{"to": "main"})}},
+	"deleteLargeFile":  {{refused: true}}, // it has no such file
+	"deleteLargeFiles": {{refused: true, body: object(map[string]any{"deletions": map[string]any{"sha": []string{strings.Repeat("ab", 32)}}})}},
+	"copyLargeFiles": {{rows: copying, body: func(t target) any {
+		return map[string]any{"target": map[string]any{"type": t.singular(), "name": t.id()},
+			"files": []map[string]any{{"xetHash": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32)}}}
+	}}},
 	"lfsBatch": {
 		{headers: lfsJSON, body: object(map[string]any{"operation": "download", "objects": lfsObjects})},
 		{headers: lfsJSON, rows: uploading, body: object(map[string]any{"operation": "upload", "objects": lfsObjects})},
@@ -208,7 +217,7 @@ var probes = map[string][]probe{
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "prefix": "default", "file": "olga.svg",
-	"hash": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "key": strings.Repeat("ab", 12),
+	"hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "key": strings.Repeat("ab", 12),
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.

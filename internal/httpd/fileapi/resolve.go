@@ -55,6 +55,9 @@ func (a *API) resolve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f, err := a.Content.File(r.Context(), snap, path)
+	if err == nil {
+		err = f.Whole()
+	}
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ const lineMemory = 96 << 20
 // Routes is the table.
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), []httpd.Route{
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
 	})

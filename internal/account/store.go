@@ -48,6 +48,7 @@ const (
 		WHERE n.kind = 'user' AND n.held_until IS NULL AND n.name_key > ?
 		ORDER BY n.name_key LIMIT ?`
 
+	namesOfUsers  = `SELECT id, name FROM users WHERE id IN (?)`
 	countUsers    = `SELECT COUNT(*) FROM users`
 	enabledAdmins = `SELECT id FROM users WHERE site_admin AND disabled_at IS NULL LIMIT 2`
 	disableUser   = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`

@@ -17,6 +17,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
@@ -106,7 +107,7 @@ func (a *App) build(ctx context.Context) error {
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished})
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete}})
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, filelock.DropUser}})
 	key, err := a.accounts.Secret(ctx, "repo")
 	if err != nil {
 		return err
@@ -115,8 +116,16 @@ func (a *App) build(ctx context.Context) error {
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
-	a.repos.Attach(repo.Hooks{CheckPath: content.CheckPath, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.xet.DeleteRepo})
+	a.repos.Attach(repo.Hooks{CheckPath: content.CheckPath, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles})
 	return nil
+}
+
+// dropFiles takes from a repository that is deleted what it has beside git.
+func (a *App) dropFiles(ctx context.Context, tx *db.Tx, repoID string) error {
+	if err := filelock.DropRepo(ctx, tx, repoID); err != nil {
+		return err
+	}
+	return a.xet.DeleteRepo(ctx, tx, repoID)
 }
 
 // Close ends the services and closes the database.

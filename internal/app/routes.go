@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/gitserve"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/adminapi"
@@ -34,7 +35,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
+	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Locks: filelock.New(a.db), Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,10 @@ func RenderHub(w http.ResponseWriter, r *http.Request, status int, e *errs.Error
 
 // RenderLFS writes git-lfs's form: a JSON object with message.
 func RenderLFS(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
-	writeJSON(w, r, status, "application/vnd.git-lfs+json", map[string]any{"message": e.Msg, "request_id": Of(r).ID})
+	body := map[string]any{}
+	maps.Copy(body, e.Detail)
+	body["message"], body["request_id"] = e.Msg, Of(r).ID
+	writeJSON(w, r, status, "application/vnd.git-lfs+json", body)
 }
 
 // RenderText writes plain text, as the Xet CAS and git do.

@@ -44,6 +44,7 @@ var layers = map[string]layer{
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain,
+	"internal/filelock": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
@@ -77,6 +78,7 @@ var siblings = map[string][]string{
 	"internal/org":            {"internal/account"},
 	"internal/authz":          {"internal/account", "internal/org"},
 	"internal/repo":           {"internal/account", "internal/authz"},
+	"internal/filelock":       {"internal/account"},
 	"internal/content":        {"internal/repo", "internal/authz", "internal/account"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},

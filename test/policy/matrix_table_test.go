@@ -192,7 +192,9 @@ var probes = map[string][]probe{
 		{headers: lfsJSON, rows: uploading, body: object(map[string]any{"operation": "upload", "objects": lfsObjects})},
 	},
 	"lfsVerify":       {{headers: lfsJSON, body: object(map[string]any{"oid": strings.Repeat("ab", 32), "size": 5}), refused: true}},
-	"lfsLocks":        {{headers: lfsJSON, body: object(map[string]any{}), refused: true}},
+	"lfsLock":         {{headers: lfsJSON, body: func(t target) any { return map[string]any{"path": t.fresh} }}},
+	"lfsVerifyLocks":  {{headers: lfsJSON, body: object(map[string]any{})}},
+	"lfsUnlock":       {{headers: lfsJSON, body: object(map[string]any{"force": true}), refused: true}},
 	"lfsUpload":       {{headers: octets, body: text("hello")}},
 	"lfsPart":         {{headers: octets, body: text("hello")}},
 	"lfsComplete":     {{body: object(map[string]any{"parts": []any{}})}},
@@ -217,7 +219,7 @@ var probes = map[string][]probe{
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "prefix": "default", "file": "olga.svg",
-	"hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "key": strings.Repeat("ab", 12),
+	"hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.

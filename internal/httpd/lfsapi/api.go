@@ -8,6 +8,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -21,6 +22,7 @@ type Deps struct {
 	Gate  *xetapi.Gate
 	Authz *authz.Authorizer
 	Xet   *xetapi.API
+	Locks *filelock.Service
 	// Secret gives the hub's key of a name.
 	Secret func(ctx context.Context, name string) ([]byte, error)
 	// MaxObject bounds the size of one object in bytes; 0: no bound.
@@ -63,17 +65,15 @@ func (a *API) Routes() []httpd.Route {
 		rts = append(rts,
 			httpd.Route{ID: "lfsBatch", Method: http.MethodPost, Path: base + "/objects/batch", Right: authz.RepoContent, NoMove: true, Handler: a.batch},
 			httpd.Route{ID: "lfsVerify", Method: http.MethodPost, Path: base + "/objects/verify", Right: authz.RepoContent, NoMove: true, Handler: a.verify},
-			httpd.Route{ID: "lfsLocks", Method: http.MethodPost, Path: base + "/locks/verify", Right: authz.RepoRead, NoMove: true, Handler: noLocks})
+			httpd.Route{ID: "lfsLock", Method: http.MethodPost, Path: base + "/locks", Right: authz.RepoWrite, NoMove: true, Handler: a.createLock},
+			httpd.Route{ID: "lfsLocks", Method: http.MethodGet, Path: base + "/locks", Right: authz.RepoRead, NoMove: true, Handler: a.listLocks},
+			httpd.Route{ID: "lfsVerifyLocks", Method: http.MethodPost, Path: base + "/locks/verify", Right: authz.RepoWrite, NoMove: true, Handler: a.verifyLocks},
+			httpd.Route{ID: "lfsUnlock", Method: http.MethodPost, Path: base + "/locks/{lock}/unlock", Right: authz.RepoWrite, NoMove: true, Handler: a.unlock})
 	}
 	for i := range rts {
 		rts[i].Render = httpd.RenderLFS
 	}
 	return rts
-}
-
-// noLocks is how git-lfs learns that there is no locking and goes on without.
-func noLocks(http.ResponseWriter, *http.Request) error {
-	return errs.New(errs.NotFound, "File locking is not supported here")
 }
 
 // verify confirms that an upload has arrived.
@@ -99,14 +99,16 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, struct{}{})
 }
 
-func answer(w http.ResponseWriter, v any) error {
+func answer(w http.ResponseWriter, v any) error { return answerStatus(w, http.StatusOK, v) }
+
+func answerStatus(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", lfs.MediaType)
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 	_, err = w.Write(b)
 	return err
 }

@@ -1,4 +1,4 @@
-// Package lfsapi is the door for Git LFS: batch, verify, and the signed addresses that objects go to and come from. Where
+// Package lfsapi is the door for Git LFS: batch, verify, the signed addresses that objects go to and come from, and locks. Where
 // a client offers the transfer "xet" for uploads it is sent to package xetapi; where it offers "multipart", objects longer than
 // a part are sent in parts.
 //

@@ -96,9 +96,6 @@ func TestBasic(t *testing.T) {
 			h.Do("POST", path, h.alice.Token, body).Want(t, 200)
 		}
 		h.Do("POST", "/datasets/alice/secret.git/info/lfs/objects/batch", h.alice.Token, []byte("{}")).Want(t, 404)
-		if a := h.Do("POST", "/alice/secret.git/info/lfs/locks/verify", h.alice.Token, []byte("{}")).Want(t, 404); !strings.Contains(a.Text(), `"message"`) {
-			t.Errorf("locks: %s", a.Text())
-		}
 	})
 }
 

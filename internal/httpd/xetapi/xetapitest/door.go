@@ -18,6 +18,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/db/dbtest"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
@@ -79,7 +80,7 @@ func open(t testing.TB, e *xetstoretest.Env, observed bool) *Door {
 		t.Fatal(err)
 	}
 	l, err := lfsapi.New(t.Context(), lfsapi.Deps{
-		Store: e.Store, Gate: gate, Authz: az, Xet: x, Secret: d.Accounts.Secret, MaxObject: MaxObject, PartSize: PartSize, Now: d.now,
+		Store: e.Store, Gate: gate, Authz: az, Xet: x, Locks: filelock.New(e.DB), Secret: d.Accounts.Secret, MaxObject: MaxObject, PartSize: PartSize, Now: d.now,
 	})
 	if err != nil {
 		t.Fatal(err)

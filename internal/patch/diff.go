@@ -30,6 +30,22 @@ func Diff(old, new Text) []Span {
 	return spans(a, b)
 }
 
+// DiffEnds finds only what both texts begin and end with, in one pass; all between is one difference.
+func DiffEnds(old, new Text) []Span {
+	n, start, tail := min(old.Len(), new.Len()), 0, 0
+	for start < n && bytes.Equal(old.Line(start), new.Line(start)) {
+		start++
+	}
+	for tail < n-start && bytes.Equal(old.Line(old.Len()-1-tail), new.Line(new.Len()-1-tail)) {
+		tail++
+	}
+	s := Span{start, old.Len() - tail - start, start, new.Len() - tail - start}
+	if s.NA == 0 && s.NB == 0 {
+		return nil
+	}
+	return []Span{s}
+}
+
 func spans(a, b *side) (out []Span) {
 	for i, j := 0, 0; i < len(a.ids) || j < len(b.ids); {
 		s := Span{A: i, B: j}

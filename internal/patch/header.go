@@ -70,6 +70,20 @@ func (f *File) WriteNames(w io.Writer) error {
 	return p.err
 }
 
+// WriteDiffer writes that bytes differ without saying how.
+func (f *File) WriteDiffer(w io.Writer) error {
+	p := printer{w: w}
+	p.text("Binary files ", plainName(f.Added(), "a/"+f.OldPath), " and ", plainName(f.Deleted(), "b/"+f.Path), " differ\n")
+	return p.err
+}
+
+func plainName(absent bool, name string) string {
+	if absent {
+		return "/dev/null"
+	}
+	return Quote(name)
+}
+
 func sideName(absent bool, name string) string {
 	switch {
 	case absent:

@@ -3,7 +3,9 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -148,4 +150,31 @@ func must[T any](t *testing.T, b []byte) (v T) {
 		t.Fatalf("%v in %.300s", err, b)
 	}
 	return v
+}
+
+// putLarge uploads a large file by LFS and gives its SHA-256.
+func putLarge(t *testing.T, h *testhub.Hub, c testhub.Caller, id, text string) string {
+	t.Helper()
+	sum := sha256.Sum256([]byte(text))
+	sha := hex.EncodeToString(sum[:])
+	type object struct {
+		Actions map[string]struct {
+			Href   string
+			Header map[string]string
+		}
+	}
+	a := h.Do(c, http.MethodPost, "/"+id+".git/info/lfs/objects/batch", dict{"operation": "upload", "transfers": []string{"basic"}, "objects": []dict{{"oid": sha, "size": len(text)}}},
+		"Content-Type", "application/vnd.git-lfs+json", "Accept", "application/vnd.git-lfs+json")
+	up := ok[struct{ Objects []object }](t, "batch", a).Objects[0].Actions["upload"]
+	if up.Href == "" {
+		return sha // it is there
+	}
+	headers := []string{"Content-Type", "application/octet-stream"}
+	for k, v := range up.Header {
+		headers = append(headers, k, v)
+	}
+	if a := h.Do(nobody, http.MethodPut, strings.TrimPrefix(up.Href, h.URL), text, headers...); a.Status >= 300 {
+		t.Fatalf("upload: %d %s", a.Status, a.Body)
+	}
+	return sha
 }

@@ -21,9 +21,12 @@ type API struct {
 	Content  *content.Service
 	Site     Site
 	Limits   Limits
+	// Client names who a request counts against.
+	Client   func(r *http.Request) string
 	SpoolDir string // folder for what a request sends before it is whole; empty: the system's
 
-	lines *semaphore.Weighted
+	lines   *semaphore.Weighted
+	patches *httpd.Places
 }
 
 // Site is what the hub says of itself in whoami.
@@ -41,9 +44,16 @@ type Limits struct {
 // lineMemory bounds what all commits in flight hold of long lines together.
 const lineMemory = 96 << 20
 
+// How many comparisons are written at once, in all and to one client: each holds two versions of a file.
+const (
+	patchesAtOnce = 16
+	patchesEach   = 4
+)
+
 // Routes is the table.
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
+	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
 	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},

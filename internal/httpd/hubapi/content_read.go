@@ -1,17 +1,13 @@
 package hubapi
 
 import (
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/errs"
-	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/httpd"
 )
 
@@ -111,85 +107,4 @@ func (a *API) refs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpd.JSON(w, r, http.StatusOK, refs)
-}
-
-type commitItem struct {
-	ID        string         `json:"id"`
-	Title     string         `json:"title"`
-	Message   string         `json:"message"`
-	Authors   []commitAuthor `json:"authors"`
-	Date      string         `json:"date"`
-	Formatted *formatted     `json:"formatted,omitempty"`
-}
-
-type commitAuthor struct {
-	User   string `json:"user"`
-	Avatar string `json:"avatar,omitempty"`
-}
-
-type formatted struct {
-	Title   string `json:"title"`
-	Message string `json:"message"`
-}
-
-func (a *API) commits(w http.ResponseWriter, r *http.Request) error {
-	snap, err := a.atWhole(r)
-	if err != nil {
-		return err
-	}
-	q := r.URL.Query()
-	o := content.LogOptions{Limit: 50}
-	if v := q.Get("p"); v != "" {
-		if o.Page, err = strconv.Atoi(v); err != nil {
-			return errs.New(errs.Invalid, "p must be a page number, not %q", v)
-		}
-	}
-	page, err := httpd.PageOf(r, 50, 1000)
-	if err != nil {
-		return err
-	}
-	o.Limit = page.Limit
-	list, more, total, err := a.Content.Log(r.Context(), snap, o)
-	if err != nil {
-		return err
-	}
-	format := slices.Contains(append(q["expand"], q["expand[]"]...), "formatted")
-	w.Header().Set("X-Total-Count", strconv.Itoa(total))
-	if more {
-		httpd.SetNextQuery(w, r, func(q url.Values) { q.Set("p", strconv.Itoa(o.Page+1)) })
-	}
-	out := make([]commitItem, len(list))
-	for i, c := range list {
-		out[i] = commitOf(c, format)
-	}
-	return httpd.JSON(w, r, http.StatusOK, out)
-}
-
-func commitOf(c gitstore.CommitInfo, format bool) commitItem {
-	title, body := c.Commit.Subject(), c.Commit.Body()
-	item := commitItem{ID: c.OID.String(), Title: title, Message: body, Date: content.Date(c.Commit.Committer.When), Authors: []commitAuthor{{User: c.Commit.Author.Name}}}
-	if format {
-		item.Formatted = &formatted{Title: htmlText(title), Message: htmlText(body)}
-	}
-	return item
-}
-
-// compare answers in the words of git diff --raw, as the Hub does.
-func (a *API) compare(w http.ResponseWriter, r *http.Request) error {
-	spec, err := httpd.Segment(r)
-	if err != nil {
-		return err
-	}
-	list, err := a.Content.Compare(r.Context(), httpd.Of(r).Repo, spec)
-	if err != nil {
-		return err
-	}
-	if httpd.Bool(r, "raw") {
-		return errs.Unsupported("The textual diff of a comparison is not built yet; leave raw out for the list of changed files.")
-	}
-	var b strings.Builder
-	for _, c := range list {
-		fmt.Fprintf(&b, ":%s %s %s %s %s\t%s\n", c.OldMode, c.NewMode, c.Old, c.New, c.Status, c.Path)
-	}
-	return httpd.JSON(w, r, http.StatusOK, b.String())
 }

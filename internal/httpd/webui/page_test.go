@@ -268,6 +268,26 @@ func TestCommitPage(t *testing.T) {
 	}
 }
 
+// TestCommitShowsItsDiff: text escaped, large and other files named, and nothing of the content for who may not read it.
+func TestCommitShowsItsDiff(t *testing.T) {
+	w := newWorld(t, "")
+	w.repo(hub.Model, "alice/files", hub.Public, map[string]string{"page.html": "<h1>x</h1>\n<script>alert(1)</script>\n", "bin": "a\x00b", "a b": "1"})
+	a := w.get("/alice/files/commit/main")
+	for _, want := range []string{"&#43;&lt;script&gt;alert(1)&lt;/script&gt;", "@@ -0,0 &#43;1,2 @@", "not text", `class="plus"`, "+3</span>", "/blob/"} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("no %s in\n%s", want, a.body)
+		}
+	}
+	if strings.Contains(a.body, "<script>alert") {
+		t.Error("the content of a file runs")
+	}
+	for _, q := range []string{"?p=x", "?p=-1"} {
+		if a := w.get("/alice/files/commit/main" + q); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", q, a.status)
+		}
+	}
+}
+
 func TestFilesShown(t *testing.T) {
 	w := newWorld(t, "")
 	w.repo(hub.Model, "alice/files", hub.Public, map[string]string{

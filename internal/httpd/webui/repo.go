@@ -61,12 +61,8 @@ func (a *API) repo(w http.ResponseWriter, r *http.Request) error {
 // showCard renders the README for who may read files: a card is a file as any other.
 func (a *API) showCard(r *http.Request, snap *content.Snapshot, p *repoPage) error {
 	rp := snap.Repo
-	err := a.Authz.Repo(r.Context(), httpd.Of(r).Actor, rp.Subject(), authz.RepoContent)
-	if errs.Is(err, errs.Forbidden) || errs.Is(err, errs.Unauthenticated) {
-		p.Restricted = true
-		return nil
-	}
-	if err != nil {
+	may, err := a.mayReadFiles(r)
+	if p.Restricted = !may; err != nil || !may {
 		return err
 	}
 	f, err := a.Content.File(r.Context(), snap, readmePath)
@@ -85,6 +81,16 @@ func (a *API) showCard(r *http.Request, snap *content.Snapshot, p *repoPage) err
 	p.Facts, p.MoreFacts = factsOf(c.Data)
 	p.Card, err = renderMarkdown(addressOf(rp.ID()), rp.DefaultBranch, "", body)
 	return err
+}
+
+// mayReadFiles reports whether the caller may read what is in files: a gated repository shows who did not ask their names only.
+func (a *API) mayReadFiles(r *http.Request) (bool, error) {
+	st := httpd.Of(r)
+	err := a.Authz.Repo(r.Context(), st.Actor, st.Repo.Subject(), authz.RepoContent)
+	if errs.Is(err, errs.Forbidden) || errs.Is(err, errs.Unauthenticated) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // renderMarkdown makes a text in a folder of a repository into HTML whose links stay inside the repository.

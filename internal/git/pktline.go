@@ -94,3 +94,43 @@ func AppendBand(b []byte, band byte, data []byte) []byte {
 	}
 	return b
 }
+
+// BandBuffer is room for packets of BandData that are filled in place and sent together.
+type BandBuffer struct {
+	b    []byte
+	n    int // bytes that are filled
+	size int // of the packets' data
+}
+
+const bandHead = 5 // the length in hex and the band
+
+// NewBandBuffer has room for some packets.
+func NewBandBuffer(packets int) *BandBuffer {
+	return &BandBuffer{b: make([]byte, packets*(maxPktData+4)), size: maxPktData - 1}
+}
+
+// Reset empties the buffer.
+func (b *BandBuffer) Reset() { b.n = 0 }
+
+// Empty reports whether there are no packets.
+func (b *BandBuffer) Empty() bool { return b.n == 0 }
+
+// Bytes are the packets so far.
+func (b *BandBuffer) Bytes() []byte { return b.b[:b.n] }
+
+// Next is where the data of the next packet belongs; nil: there is no more room.
+func (b *BandBuffer) Next() []byte {
+	if b.n+bandHead+b.size > len(b.b) {
+		return nil
+	}
+	return b.b[b.n+bandHead : b.n+bandHead+b.size]
+}
+
+// Used makes a packet of the first bytes of what Next gave.
+func (b *BandBuffer) Used(n int) {
+	if n == 0 {
+		return
+	}
+	copy(b.b[b.n:], fmt.Sprintf("%04x%c", n+bandHead, BandData))
+	b.n += bandHead + n
+}

@@ -122,12 +122,21 @@ type UploadRequest struct {
 	Command string
 	Wants   []hub.OID // of a fetch
 
+	done, ofsDelta, partial bool
+	IncludeTag              bool // tags of what is sent are wanted, too
+
 	Peel, Symrefs, Unborn bool // of ls-refs
 	Prefixes              []string
 }
 
 func (q *UploadRequest) wants(name string) bool {
 	return len(q.Prefixes) == 0 || slices.ContainsFunc(q.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// Whole reports whether a fetch is for all that its wants reach, as a clone asks: the client has nothing, cuts nothing
+// off, and reads what every git of this century does.
+func (q *UploadRequest) Whole() bool {
+	return q.Command == CommandFetch && q.done && q.ofsDelta && !q.partial && len(q.Wants) > 0
 }
 
 // Bounds of an UploadRequest.
@@ -205,6 +214,7 @@ func (q *UploadRequest) argument(line string) error {
 func (q *UploadRequest) want(line string) error {
 	arg, ok := strings.CutPrefix(line, "want")
 	if !ok {
+		q.option(line)
 		return nil
 	}
 	if len(arg) < 41 || arg[0] != ' ' {
@@ -217,8 +227,32 @@ func (q *UploadRequest) want(line string) error {
 	if len(q.Wants) == maxWants {
 		return ErrLimit
 	}
+	if len(q.Wants) == 0 && len(arg) > 41 { // version 0: capabilities stand behind the first
+		q.wantCapabilities(strings.Fields(arg[41:]))
+	}
 	q.Wants = append(q.Wants, oid)
 	return nil
+}
+
+func (q *UploadRequest) wantCapabilities(caps []string) {
+	q.ofsDelta = slices.Contains(caps, "ofs-delta")
+	q.IncludeTag = slices.Contains(caps, "include-tag")
+	q.partial = q.partial || !slices.Contains(caps, "side-band-64k")
+}
+
+// option notes the lines of a fetch that decide whether it is for everything.
+func (q *UploadRequest) option(line string) {
+	switch line {
+	case "done":
+		q.done = true
+	case "ofs-delta":
+		q.ofsDelta = true
+	case "include-tag":
+		q.IncludeTag = true
+	case "thin-pack", "no-progress":
+	default:
+		q.partial = true
+	}
 }
 
 // ParseUpload reads a request of version 0 to the end of the body.

@@ -53,6 +53,16 @@ func (s *Server) fetch(ctx context.Context, r *repo.Repo, v2 bool, q *git.Upload
 	} else if err != nil {
 		return false, err
 	}
+	if q.Whole() {
+		clone, ok, err := copied.Clone(ctx, q.Wants, q.IncludeTag)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			defer clone.Close()
+			return true, sendClone(ctx, v2, clone, c)
+		}
+	}
 	var request io.Reader
 	if spool.Size() <= 1<<20 {
 		var b bytes.Buffer

@@ -15,7 +15,7 @@ import (
 // CopyOptions are the sizes of Copies.
 type CopyOptions struct {
 	Dir   string // folder on the node's disk; empty: a new temporary folder
-	Bytes int64  // of packs in all copies together; what was not used longest goes first (10 GiB)
+	Bytes int64  // of packs in all copies together, and half as much for clones; what was not used longest goes first (10 GiB)
 }
 
 // Copies are bare repositories on the node's disk, for git's own upload-pack and index-pack. They are caches: packs are
@@ -32,6 +32,7 @@ type Copies struct {
 	merges chan struct{}
 	tips   tipCache
 	walks  reachCache
+	clones clonePacks
 
 	start func() error
 	dir   string // of all processes
@@ -190,6 +191,13 @@ func (c *Copies) take(repoID string, epoch int64) *warmCopy {
 	w.users++
 	w.used = time.Now()
 	return w
+}
+
+// hold adds a user to a copy that has one.
+func (c *Copies) hold(w *warmCopy) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.users++
 }
 
 func (c *Copies) release(w *warmCopy) {

@@ -1,0 +1,285 @@
+package gitstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// A clone gets all that some refs reach, and that never changes. So the pack that git makes for the first who asks is
+// kept on the node's disk while the refs stay as they are: the next clones read a file and start no process, and those
+// that come while it is made read along. It is a cache like the warm copies, and may be deleted at any time.
+
+// cloneTime bounds the making of one pack.
+const cloneTime = time.Hour
+
+// cloneShare is the part of the copies' disk that packs for clones may take, as a divisor; a repository that is larger
+// than a quarter of that is streamed by git each time.
+const cloneShare = 2
+
+// maxClonePacks bounds how many are kept: each holds a descriptor.
+const maxClonePacks = 64
+
+// clonePacks are the packs of all repositories, by what they answer.
+type clonePacks struct {
+	mu    sync.Mutex
+	byKey map[cloneKey]*clonePack
+	bytes int64
+}
+
+type cloneKey struct {
+	repo string
+	want [sha256.Size]byte
+}
+
+// clonePack is a pack that is being made or is whole.
+type clonePack struct {
+	key  cloneKey
+	file *os.File // written by one, read at offsets by many; it has no name on the disk any more
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	size    int64
+	done    bool
+	err     error
+	changed chan struct{} // closed with each change
+
+	// Guarded by clonePacks.mu.
+	readers int
+	used    time.Time
+	kept    int64 // bytes counted when it is whole
+}
+
+// Clone is the pack of all that the wants reach, with tags of what it holds if these are asked for. ok is false when
+// that is not kept: the wants are not the tips of refs, or there is too much of it.
+func (p *Copy) Clone(ctx context.Context, wants []hub.OID, tags bool) (r *CloneReader, ok bool, err error) {
+	if !p.areTips(wants) || p.storedBytes() > p.c.max/cloneShare/4 {
+		return nil, false, nil
+	}
+	key, request := cloneRequest(p.w.repoID, wants, tags)
+	k := &p.c.clones
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	cp := k.byKey[key]
+	if cp == nil {
+		if cp, err = p.makeClonePack(ctx, key, request, tags); err != nil {
+			return nil, false, err
+		}
+		if k.byKey == nil {
+			k.byKey = map[cloneKey]*clonePack{}
+		}
+		k.byKey[key] = cp
+		k.dropOlder(cp)
+	}
+	cp.readers++
+	return &CloneReader{k: k, p: cp}, true, nil
+}
+
+func (p *Copy) areTips(wants []hub.OID) bool {
+	tips := make(map[hub.OID]bool, len(p.tips.Refs))
+	for _, r := range p.tips.Refs {
+		tips[r.OID] = true
+	}
+	return len(wants) > 0 && !slices.ContainsFunc(wants, func(oid hub.OID) bool { return !tips[oid] })
+}
+
+func (p *Copy) storedBytes() (n int64) {
+	for _, pk := range p.view.st.Load().all() {
+		n += pk.size
+	}
+	return n
+}
+
+// cloneRequest is what pack-objects reads, and a key of it.
+func cloneRequest(repoID string, wants []hub.OID, tags bool) (cloneKey, string) {
+	lines := make([]string, len(wants))
+	for i, oid := range wants {
+		lines[i] = oid.String()
+	}
+	slices.Sort(lines)
+	request := strings.Join(slices.Compact(lines), "\n") + "\n"
+	if tags {
+		return cloneKey{repoID, sha256.Sum256([]byte("tags\n" + request))}, request
+	}
+	return cloneKey{repoID, sha256.Sum256([]byte(request))}, request
+}
+
+// makeClonePack starts git. It goes on without the client that asked first, as long as others read.
+func (p *Copy) makeClonePack(ctx context.Context, key cloneKey, request string, tags bool) (*clonePack, error) {
+	f, err := os.CreateTemp(p.c.root, "clone-*")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(f.Name()) // it goes with the process, however that ends
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cloneTime)
+	cp := &clonePack{key: key, file: f, stop: cancel, changed: make(chan struct{})}
+	args := []string{"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"}
+	if tags {
+		args = append(args, "--include-tag")
+	}
+	p.c.hold(p.w)
+	go func() {
+		defer cancel()
+		stderr, err := p.c.run(ctx, process{args: args, env: []string{"GIT_DIR=" + p.w.dir}, stdin: strings.NewReader(request), stdout: cp})
+		if err != nil {
+			p.c.dropBroken(p.w)
+			err = &processError{"pack-objects", err, strings.TrimSpace(stderr)}
+		}
+		p.c.release(p.w)
+		p.c.clones.finish(cp, err, p.c.max/cloneShare)
+	}()
+	return cp, nil
+}
+
+// Write takes what git makes.
+func (cp *clonePack) Write(b []byte) (int, error) {
+	cp.mu.Lock()
+	at := cp.size
+	cp.mu.Unlock()
+	n, err := cp.file.WriteAt(b, at)
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	cp.size += int64(n)
+	cp.tell()
+	return n, err
+}
+
+// tell wakes who waits; the caller holds mu.
+func (cp *clonePack) tell() {
+	close(cp.changed)
+	cp.changed = make(chan struct{})
+}
+
+// finish counts a pack that is whole and makes room for it, or forgets one that failed.
+func (k *clonePacks) finish(cp *clonePack, err error, limit int64) {
+	cp.mu.Lock()
+	cp.done, cp.err = true, err
+	size := cp.size
+	cp.tell()
+	cp.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		k.forget(cp)
+		return
+	}
+	if k.byKey[cp.key] != cp {
+		return // newer refs came meanwhile
+	}
+	cp.kept, cp.used = size, time.Now()
+	k.bytes += size
+	for k.bytes > limit || len(k.byKey) > maxClonePacks {
+		oldest := k.oldest()
+		if oldest == nil {
+			return
+		}
+		k.forget(oldest)
+	}
+}
+
+// oldest is the pack that nobody reads and that was not used for longest.
+func (k *clonePacks) oldest() (oldest *clonePack) {
+	for _, cp := range k.byKey {
+		if cp.readers == 0 && (oldest == nil || cp.used.Before(oldest.used)) {
+			oldest = cp
+		}
+	}
+	return oldest
+}
+
+// dropOlder forgets what was made for a repository before its refs moved.
+func (k *clonePacks) dropOlder(than *clonePack) {
+	for _, cp := range k.byKey {
+		if cp != than && cp.key.repo == than.key.repo && cp.readers == 0 {
+			k.forget(cp)
+		}
+	}
+}
+
+// forget takes a pack out of the list; its file goes with its last reader. The caller holds mu.
+func (k *clonePacks) forget(cp *clonePack) {
+	if k.byKey[cp.key] == cp {
+		delete(k.byKey, cp.key)
+	}
+	k.bytes -= cp.kept
+	cp.kept = 0
+	if cp.readers == 0 {
+		_ = cp.file.Close()
+	}
+}
+
+// CloneReader reads a pack while it is made or from the disk. Close ends the use.
+type CloneReader struct {
+	k    *clonePacks
+	p    *clonePack
+	off  int64
+	once sync.Once
+}
+
+// Read waits for bytes until ctx ends, or for patience: then it gives none and no error, and the caller may show that
+// the connection is alive. io.EOF: the pack is whole.
+func (r *CloneReader) Read(ctx context.Context, b []byte, patience time.Duration) (int, error) {
+	var timer *time.Timer
+	for {
+		r.p.mu.Lock()
+		size, done, err, changed := r.p.size, r.p.done, r.p.err, r.p.changed
+		r.p.mu.Unlock()
+		if r.off < size {
+			n, err := r.p.file.ReadAt(b[:min(int64(len(b)), size-r.off)], r.off)
+			r.off += int64(n)
+			if errors.Is(err, io.EOF) && n > 0 {
+				err = nil
+			}
+			return n, err
+		}
+		if done {
+			if err == nil {
+				err = io.EOF
+			}
+			return 0, err
+		}
+		if timer == nil {
+			timer = time.NewTimer(patience)
+			defer timer.Stop()
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return 0, nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// Close ends the use. A pack that nobody waits for any more is not made to its end.
+func (r *CloneReader) Close() {
+	r.once.Do(func() {
+		r.k.mu.Lock()
+		defer r.k.mu.Unlock()
+		cp := r.p
+		cp.readers--
+		cp.used = time.Now()
+		if cp.readers > 0 {
+			return
+		}
+		cp.mu.Lock()
+		done := cp.done
+		cp.mu.Unlock()
+		switch {
+		case !done:
+			cp.stop()
+			r.k.forget(cp)
+		case r.k.byKey[cp.key] != cp:
+			_ = cp.file.Close()
+		}
+	})
+}

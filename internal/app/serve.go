@@ -124,11 +124,16 @@ func (a *App) Background(ctx context.Context) <-chan struct{} {
 const (
 	foldEvery         = 30 * time.Second
 	collectPartsEvery = 30 * time.Minute
+	collectEvery      = 10 * time.Minute
+	orphansEvery      = 24 * time.Hour
 )
 
 func (a *App) schedule() {
 	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
 	a.jobs.Every("lfs.parts", collectPartsEvery, func(ctx context.Context) error { return a.xet.CollectParts(ctx, lfsapi.PartLife) })
+	a.jobs.Every("git.collect", collectEvery, func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })
+	a.jobs.Every("git.free", collectEvery, func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
+	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 }
 
 // greet tells the address and, at the first start, the only time that the secrets are shown.

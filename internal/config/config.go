@@ -30,6 +30,9 @@ type Config struct {
 	DownloadWindow  time.Duration
 	ShutdownTimeout time.Duration
 
+	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
+	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
+
 	sources map[string]string // setting → default, file, env, flag
 }
 
@@ -90,5 +93,7 @@ func Default() *Config {
 		SignedURLTTL:    15 * time.Minute,
 		DownloadWindow:  time.Hour,
 		ShutdownTimeout: 30 * time.Second,
+		KeepUnreachable: 24 * time.Hour,
+		KeepUnnamed:     24 * time.Hour,
 	}
 }

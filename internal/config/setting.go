@@ -60,6 +60,8 @@ func (c *Config) settings() []Setting {
 		{Name: "xet-token-ttl", Help: "life of the tokens that clients upload and download large files with", value: duration(&c.XetTokenTTL)},
 		{Name: "signed-url-ttl", Help: "life of a signed URL of a piece of a large file", value: duration(&c.SignedURLTTL)},
 		{Name: "download-window", Help: "time within which the downloads of a repository by one client count as one", value: duration(&c.DownloadWindow)},
+		{Name: "keep-unreachable", Help: "time that commits which no branch or tag reaches any more are kept, so that writers can bring them back", value: duration(&c.KeepUnreachable)},
+		{Name: "keep-unnamed", Help: "time that stored git data stays after nothing names it any more: longer than a backup takes", value: duration(&c.KeepUnnamed)},
 		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
 	}
 }

@@ -75,7 +75,7 @@ func (s *Service) branchRef(ctx context.Context, r *repo.Repo, rev string) (stri
 // NewBranch says where a branch starts.
 type NewBranch struct {
 	Name      string
-	Start     string // revision; empty: the default branch
+	Start     string // revision, also a commit that no ref reaches any more; empty: the default branch
 	Empty     bool   // start with no files and no history
 	Overwrite bool   // move the branch if it exists
 }
@@ -118,6 +118,10 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo, n NewBranch, packs *[]*gitstore.Pack) (hub.OID, inTx, error) {
 	if !n.Empty {
 		snap, unmoved, err := s.startAt(ctx, r, n.Start)
+		if isNotFound(err) {
+			oid, err := s.lost(ctx, r, n.Start, err)
+			return oid, nil, err
+		}
 		if err != nil {
 			return hub.OID{}, nil, err
 		}

@@ -132,13 +132,14 @@ func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref s
 			return hub.OID{}, err
 		}
 		packs = append(packs, pack)
-		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.commit", c.derived, s.name(r.RowID, ref, actor, c.named))
+		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid, Forward: true}, "repo.commit", c.derived, s.name(r.RowID, ref, actor, c.named))
 		if err == nil {
 			return oid, nil
 		}
 		if !errs.Is(err, errs.Conflict) {
 			return hub.OID{}, err
 		}
+		pack.MarkLoose()
 		w = s.git.NewPack(ctx, r.RowID) // the blobs are in the first pack; only trees and commit are made again
 		defer w.Abort()
 	}
@@ -208,15 +209,7 @@ type inTx func(ctx context.Context, tx *db.Tx) error
 // repository's head, an event for each ref, the job that derives facts.
 func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, ups []gitstore.RefUpdate,
 	kind func(gitstore.RefUpdate) string, derive bool, also ...inTx) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		for _, p := range packs {
-			if err := s.git.AddPack(ctx, tx, r.RowID, p); err != nil {
-				return err
-			}
-		}
-		if err := s.git.UpdateRefs(ctx, tx, r.RowID, ups); err != nil {
-			return err
-		}
+	return s.git.Publish(ctx, r.RowID, packs, ups, func(tx *db.Tx) error {
 		for _, up := range ups {
 			if up.Name == "refs/heads/"+r.DefaultBranch {
 				if err := s.moveHead(ctx, tx, r, up.New, derive); err != nil {

@@ -217,6 +217,9 @@ func (p *push) land(ctx context.Context, incoming *gitstore.Incoming) error {
 			}
 			packs = append(packs, pack)
 		}
+		if len(packs) > 0 && len(ups) < len(p.Commands) {
+			packs[0].MarkLoose() // it was sent for refs that are refused, too
+		}
 		err = p.s.publishRefs(ctx, p.actor, p.repo, packs, ups, pushEvent, true, p.also...)
 		if err == nil {
 			p.s.afterPush(ctx, p.repo, ups)

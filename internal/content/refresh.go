@@ -16,6 +16,7 @@ import (
 const (
 	jobRefresh = "content.refresh" // derive what the files of the default branch say
 	jobFold    = "content.fold"    // fold a repository's small packs
+	jobCollect = "content.collect" // remove what no ref of a repository reaches any more
 )
 
 type repoJob struct {
@@ -183,31 +184,4 @@ func siblingOf(e gitstore.Entry, blobs bool) repo.Sibling {
 	}
 	sib.Size = &size
 	return sib
-}
-
-// foldJob folds a repository's small packs into larger ones.
-func (s *Service) foldJob(ctx context.Context, payload json.RawMessage) error {
-	var j repoJob
-	if err := json.Unmarshal(payload, &j); err != nil {
-		return err
-	}
-	_, err := s.git.Fold(ctx, j.RepoID)
-	if isNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// FoldAll is the schedule that looks for repositories worth folding.
-func (s *Service) FoldAll(ctx context.Context) error {
-	ids, err := s.git.NeedsFold(ctx, 100)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobFold, DedupKey: id, Payload: repoJob{id}}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

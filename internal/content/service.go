@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
@@ -45,6 +46,7 @@ func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *
 		computing: slot.Of(runtime.GOMAXPROCS(0))}
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
+	j.Register(jobCollect, s.collectJob)
 	return s
 }
 
@@ -74,6 +76,23 @@ func (s *Service) At(ctx context.Context, r *repo.Repo, rev string) (*Snapshot, 
 		return nil, err
 	}
 	return s.snapshot(ctx, r, g, v, "")
+}
+
+// lost is a commit that no ref reaches any more, by its full id, until it is collected; otherwise notFound. It is for
+// those who may write to the repository, and for nothing but giving the commit a ref again: no door reads through it.
+func (s *Service) lost(ctx context.Context, r *repo.Repo, rev string, notFound error) (hub.OID, error) {
+	oid, err := hub.ParseOID(rev)
+	if err != nil {
+		return oid, notFound
+	}
+	g, err := s.git.Open(ctx, r.RowID)
+	if err != nil {
+		return oid, err
+	}
+	if kind, _ := g.Kind(oid); kind != git.KindCommit {
+		return oid, notFound
+	}
+	return oid, nil
 }
 
 func (s *Service) snapshot(ctx context.Context, r *repo.Repo, g *gitstore.Repo, v gitstore.Revision, head string) (*Snapshot, error) {

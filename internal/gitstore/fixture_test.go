@@ -128,12 +128,8 @@ func (f *fixture) commitOn(r *gitstore.Repo, ref string, old hub.OID, fs files, 
 	if err != nil {
 		return oid, err
 	}
-	return oid, f.db.Tx(f.ctx, func(tx *db.Tx) error {
-		if err := f.s.AddPack(f.ctx, tx, f.id, p); err != nil {
-			return err
-		}
-		return f.s.UpdateRefs(f.ctx, tx, f.id, []gitstore.RefUpdate{{Name: ref, Old: old, New: oid}})
-	})
+	return oid, f.s.Publish(f.ctx, f.id, []*gitstore.Pack{p}, []gitstore.RefUpdate{{Name: ref, Old: old, New: oid, Forward: true}},
+		func(*db.Tx) error { return nil })
 }
 
 func (f *fixture) commit(fs files) hub.OID {

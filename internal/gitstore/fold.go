@@ -68,7 +68,7 @@ func (s *Store) toFold(st *state) []*pack {
 }
 
 // Fold copies small packs into a larger one, as they are packed, and swaps the rows in one transaction. Readers and
-// writers go on undisturbed; blobs of the old packs are left to a collector. It reports whether it folded: not when no
+// writers go on undisturbed; blobs of the old packs are freed later. It reports whether it folded: not when no
 // size class is full, and not when another node was faster.
 func (s *Store) Fold(ctx context.Context, repoID string) (bool, error) {
 	r, err := s.Open(ctx, repoID)
@@ -80,43 +80,48 @@ func (s *Store) Fold(ctx context.Context, repoID string) (bool, error) {
 	if len(old) == 0 {
 		return false, nil
 	}
-	p, err := s.mergePacks(ctx, st, old)
+	p, err := s.mergePacks(ctx, st.repoID, st, old, nil)
 	if errors.Is(err, errPackGone) {
 		return false, nil
 	}
 	if err != nil {
 		return false, errs.Wrap("gitstore.Fold", err)
 	}
-	err = s.db.Tx(ctx, func(tx *db.Tx) error { return s.swapPacks(ctx, tx, repoID, old, p) })
+	err = s.db.Tx(ctx, func(tx *db.Tx) error { return s.swapPacks(ctx, tx, repoID, old, p, epochs{Seq: 1, Folds: 1}) })
+	if err != nil {
+		s.dropPack(ctx, p)
+	}
 	if errors.Is(err, errFoldRace) || errs.Is(err, errs.NotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, errs.Wrap("gitstore.Fold", err)
 	}
+	s.counters.folds.Add(1)
 	// The next reader would load the new list; doing it here spares it the wait, and a failure here harms nobody.
 	_, _ = s.Open(ctx, repoID)
 	return true, nil
 }
 
-// mergePacks copies packs in the order of their numbers and each in the order of its entries. An object that is in
-// several is taken from the first. Its delta base is in the same pack, so it, too, is taken from that pack or an earlier
-// one: bases come before their deltas and there can be no cycle.
-func (s *Store) mergePacks(ctx context.Context, st *state, old []*pack) (*Pack, error) {
-	w := s.NewPack(ctx, st.repoID)
+// mergePacks copies packs in the order of their numbers and each in the order of its entries, into one for repoID. An
+// object that is in several is taken from the first. Its delta base is in the same pack, so it, too, is taken from that
+// pack or an earlier one: bases come before their deltas and there can be no cycle. keep, when not nil, says which
+// objects to copy; a delta whose base stays behind is written whole.
+func (s *Store) mergePacks(ctx context.Context, repoID string, st *state, old []*pack, keep func(*git.Catalog, int) bool) (*Pack, error) {
+	w := s.NewPack(ctx, repoID)
 	defer w.Abort()
 	if w.err != nil {
 		return nil, w.err
 	}
 	for _, p := range old {
-		if err := s.copyPack(ctx, st, p, w.w); err != nil {
+		if err := s.copyPack(ctx, st, p, w.w, keep); err != nil {
 			return nil, err
 		}
 	}
 	return w.Finish(ctx)
 }
 
-func (s *Store) copyPack(ctx context.Context, st *state, p *pack, w *git.PackWriter) error {
+func (s *Store) copyPack(ctx context.Context, st *state, p *pack, w *git.PackWriter, keep func(*git.Catalog, int) bool) error {
 	r, done, err := s.borrow(ctx, st, p)
 	if err != nil {
 		return err
@@ -126,22 +131,50 @@ func (s *Store) copyPack(ctx context.Context, st *state, p *pack, w *git.PackWri
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if keep != nil && !keep(r.Catalog(), i) {
+			return nil
+		}
 		return w.Copy(r, i, foldDepth)
 	})
 }
 
-// swapPacks deletes the folded rows and inserts the new one. If a row is missing, another fold was faster.
-func (s *Store) swapPacks(ctx context.Context, tx *db.Tx, repoID string, old []*pack, p *Pack) error {
-	if _, _, err := s.insertPack(ctx, tx, repoID, p, 1); err != nil {
+// swapPacks deletes rows and inserts the one of the pack that takes their place, if it has objects. If a row is missing,
+// another fold was faster.
+func (s *Store) swapPacks(ctx context.Context, tx *db.Tx, repoID string, old []*pack, p *Pack, by epochs) error {
+	for rest := old; len(rest) > 0; rest = rest[min(len(rest), swapBatch):] {
+		if err := s.noteGarbage(ctx, tx, repoID, seqsOf(rest)); err != nil {
+			return err
+		}
+	}
+	return s.replacePacks(ctx, tx, repoID, old, p, by)
+}
+
+// swapBatch is the number of rows that one statement names.
+const swapBatch = 500
+
+// seqsOf are the numbers of the first packs.
+func seqsOf(packs []*pack) []int64 {
+	seqs := make([]int64, min(len(packs), swapBatch))
+	for i := range seqs {
+		seqs[i] = packs[i].seq
+	}
+	return seqs
+}
+
+// replacePacks is swapPacks for blobs that others still name.
+func (s *Store) replacePacks(ctx context.Context, tx *db.Tx, repoID string, old []*pack, p *Pack, by epochs) error {
+	now, err := s.bump(ctx, tx, repoID, by)
+	if err != nil {
 		return err
 	}
-	for len(old) > 0 {
-		n := min(len(old), 500)
-		seqs := make([]int64, n)
-		for i := range seqs {
-			seqs[i] = old[i].seq
+	if p.cat != nil {
+		if err := s.insertPack(ctx, tx, repoID, p, now.Seq); err != nil {
+			return err
 		}
-		old = old[n:]
+	}
+	for len(old) > 0 {
+		seqs := seqsOf(old)
+		old = old[len(seqs):]
 		query, args, err := db.In(`DELETE FROM git_pack WHERE repo_id = ? AND seq IN (?)`, repoID, seqs)
 		if err != nil {
 			return err
@@ -150,7 +183,7 @@ func (s *Store) swapPacks(ctx context.Context, tx *db.Tx, repoID string, old []*
 		if err != nil {
 			return err
 		}
-		if rows != int64(n) {
+		if rows != int64(len(seqs)) {
 			return errFoldRace
 		}
 	}

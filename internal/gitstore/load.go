@@ -59,16 +59,17 @@ func (s *Store) load(ctx context.Context, repoID string, packSeq, foldEpoch int6
 
 // packRow is git_repo's numbers and one pack without the large columns; seq 0: the repository has no pack.
 type packRow struct {
-	PackSeq   int64  `db:"pack_seq"`
-	FoldEpoch int64  `db:"fold_epoch"`
-	Seq       int64  `db:"seq"`
-	Size      int64  `db:"size"`
-	PackKey   string `db:"pack_key"`
-	IndexKey  string `db:"index_key"`
+	PackSeq      int64  `db:"pack_seq"`
+	FoldEpoch    int64  `db:"fold_epoch"`
+	CollectEpoch int64  `db:"collect_epoch"`
+	Seq          int64  `db:"seq"`
+	Size         int64  `db:"size"`
+	PackKey      string `db:"pack_key"`
+	IndexKey     string `db:"index_key"`
 }
 
 // One statement reads both tables, so the list and the numbers are of the same instant.
-const sqlListPacks = `SELECT r.pack_seq, r.fold_epoch, COALESCE(p.seq, 0) AS seq, COALESCE(p.size, 0) AS size,
+const sqlListPacks = `SELECT r.pack_seq, r.fold_epoch, r.collect_epoch, COALESCE(p.seq, 0) AS seq, COALESCE(p.size, 0) AS size,
 	COALESCE(p.pack_key, '') AS pack_key, COALESCE(p.index_key, '') AS index_key
 	FROM git_repo r LEFT JOIN git_pack p ON p.repo_id = r.repo_id AND p.seq > ?
 	WHERE r.repo_id = ? ORDER BY p.seq`
@@ -112,6 +113,7 @@ func (s *Store) loadOnce(ctx context.Context, repoID string, old *state) (*state
 		return nil, err
 	}
 	st := newState(repoID, rows[0].FoldEpoch)
+	st.collects = rows[0].CollectEpoch
 	for _, p := range packs {
 		st.add(p)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hub"
 )
 
 // Pack is a finished pack that has no row yet. Its bytes are durable once the row is: they are in the blob store
@@ -19,7 +20,16 @@ type Pack struct {
 	packKey  string
 	indexKey string
 	inline   []byte
+
+	// since is the collect_epoch at which the maker saw the objects that this pack builds on; unknownEpoch: whichever.
+	since int64
+	loose bool
 }
+
+const unknownEpoch = -1
+
+// MarkLoose says that no ref may come to reach some of the pack's objects: the collector looks for them later.
+func (p *Pack) MarkLoose() { p.loose = true }
 
 // Objects is the number of objects in the pack.
 func (p *Pack) Objects() int {
@@ -45,39 +55,56 @@ func (s *Store) AddPack(ctx context.Context, tx *db.Tx, repoID string, p *Pack) 
 	if p.cat == nil {
 		return nil
 	}
-	seq, epoch, err := s.insertPack(ctx, tx, repoID, p, 0)
-	if err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { s.feed(repoID, p, seq, epoch) })
-	return nil
+	_, err := s.addPack(ctx, tx, repoID, p)
+	return err
 }
 
-// insertPack takes the next number, adds folds to the epoch, and inserts the row. The update locks git_repo's row, so
-// numbers appear in the order of commits.
-func (s *Store) insertPack(ctx context.Context, tx *db.Tx, repoID string, p *Pack, folds int64) (seq, epoch int64, err error) {
-	var row struct {
-		PackSeq   int64 `db:"pack_seq"`
-		FoldEpoch int64 `db:"fold_epoch"`
-	}
-	err = tx.Get(ctx, &row, `UPDATE git_repo SET pack_seq = pack_seq + 1, fold_epoch = fold_epoch + ?
-		WHERE repo_id = ? RETURNING pack_seq, fold_epoch`, folds, repoID)
-	if db.IsNoRows(err) {
-		return 0, 0, errs.RepoNotFound()
-	}
+// addPack gives the repository's numbers after it. errStale: what the pack builds on must be looked for again.
+func (s *Store) addPack(ctx context.Context, tx *db.Tx, repoID string, p *Pack) (epochs, error) {
+	now, err := s.bump(ctx, tx, repoID, epochs{Seq: 1})
 	if err != nil {
-		return 0, 0, errs.Wrap("gitstore.AddPack", err)
+		return now, err
 	}
+	if now.Collects > 0 && p.since != now.Collects {
+		return now, errStale
+	}
+	if p.loose {
+		if err := s.noteDropped(ctx, tx, repoID, hub.OID{}); err != nil {
+			return now, err
+		}
+	}
+	tx.AfterCommit(func() { s.feed(repoID, p, now.Seq, now.Folds) })
+	return now, s.insertPack(ctx, tx, repoID, p, now.Seq)
+}
+
+// epochs are the numbers of a repository that say what has become of its packs.
+type epochs struct {
+	Seq      int64 `db:"pack_seq"`
+	Folds    int64 `db:"fold_epoch"`
+	Collects int64 `db:"collect_epoch"`
+}
+
+// bump adds to the numbers and gives the new ones. It locks git_repo's row, so packs appear in the order of commits.
+func (s *Store) bump(ctx context.Context, tx *db.Tx, repoID string, by epochs) (now epochs, err error) {
+	err = tx.Get(ctx, &now, `UPDATE git_repo SET pack_seq = pack_seq + ?, fold_epoch = fold_epoch + ?, collect_epoch = collect_epoch + ?
+		WHERE repo_id = ? RETURNING pack_seq, fold_epoch, collect_epoch`, by.Seq, by.Folds, by.Collects, repoID)
+	if db.IsNoRows(err) {
+		return now, errs.RepoNotFound()
+	}
+	return now, errs.Wrap("gitstore.AddPack", err)
+}
+
+func (s *Store) insertPack(ctx context.Context, tx *db.Tx, repoID string, p *Pack, seq int64) error {
 	var idx []byte
 	if p.indexKey == "" {
 		idx = p.cat.Bytes()
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO git_pack
+	_, err := tx.Exec(ctx, `INSERT INTO git_pack
 		(repo_id, seq, hash, objects, size, pack_key, index_key, pack, idx, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		repoID, row.PackSeq, p.cat.PackHash().String(), p.cat.Len(), p.cat.PackSize(), p.packKey, p.indexKey,
+		repoID, seq, p.cat.PackHash().String(), p.cat.Len(), p.cat.PackSize(), p.packKey, p.indexKey,
 		p.inline, idx, now())
-	return row.PackSeq, row.FoldEpoch, errs.Wrap("gitstore.AddPack", err)
+	return errs.Wrap("gitstore.AddPack", err)
 }
 
 // feed gives the caches what was just committed.
@@ -125,7 +152,7 @@ func (s *Store) storePack(ctx context.Context, repoID string, objects int, size 
 		if err != nil {
 			return nil, errs.Wrap("gitstore.Finish", err)
 		}
-		return &Pack{cat: cat, inline: b.Bytes()}, nil
+		return &Pack{cat: cat, inline: b.Bytes(), since: unknownEpoch}, nil
 	}
 	p, err := s.uploadPack(ctx, repoID, write)
 	return p, errs.Wrap("gitstore.Finish", err)
@@ -142,7 +169,7 @@ func (s *Store) uploadPack(ctx context.Context, repoID string, write func(io.Wri
 		return nil, err
 	}
 	key := newKey(repoID, cat)
-	if err := up.Commit(ctx, key+".pack"); err != nil {
+	if err := up.Commit(ctx, key+packExt); err != nil {
 		return nil, err
 	}
 	idx, err := s.blobs.Create(ctx)
@@ -153,16 +180,18 @@ func (s *Store) uploadPack(ctx context.Context, repoID string, write func(io.Wri
 	if _, err := idx.Write(cat.Bytes()); err != nil {
 		return nil, err
 	}
-	if err := idx.Commit(ctx, key+".cat"); err != nil {
+	if err := idx.Commit(ctx, key+catalogExt); err != nil {
 		return nil, err
 	}
-	return &Pack{cat: cat, packKey: key + ".pack", indexKey: key + ".cat"}, nil
+	return &Pack{cat: cat, packKey: key + packExt, indexKey: key + catalogExt, since: unknownEpoch}, nil
 }
+
+const keyPrefix = "git/"
 
 // newKey never gives a key twice: a collector that is about to delete an unused pack cannot hit one that was just
 // written with the same content, and a SHA-1 collision cannot reach another repository.
 func newKey(repoID string, cat *git.Catalog) string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	return "git/" + repoID + "/" + cat.PackHash().String() + "-" + hex.EncodeToString(b[:])
+	return keyPrefix + repoID + "/" + cat.PackHash().String() + "-" + hex.EncodeToString(b[:])
 }

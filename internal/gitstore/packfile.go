@@ -103,8 +103,7 @@ func (c *packFiles) load(ctx context.Context, p *pack) error {
 		c.release(f)
 		return nil
 	}
-	name := sha256.Sum256([]byte(p.packKey))
-	path := filepath.Join(dir, hex.EncodeToString(name[:16])+".pack")
+	path := cachePath(dir, p.packKey)
 	f, err := openChecked(path, p)
 	if err != nil {
 		if err := c.download(ctx, dir, path, p); err != nil {
@@ -174,6 +173,25 @@ func (c *packFiles) insert(f *packFile) {
 	}
 }
 
+// drop removes a pack that is not needed any more from the node's disk; who reads it goes on.
+func (c *packFiles) drop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.open[key]; f != nil {
+		c.evict(f)
+		return
+	}
+	if dir, err := c.dir(); err == nil {
+		_ = os.Remove(cachePath(dir, key))
+	}
+}
+
+// cachePath is where a node keeps a pack.
+func cachePath(dir, key string) string {
+	name := sha256.Sum256([]byte(key))
+	return filepath.Join(dir, hex.EncodeToString(name[:16])+packExt)
+}
+
 func (c *packFiles) evict(f *packFile) {
 	c.unorder(f)
 	delete(c.open, f.key)
@@ -208,7 +226,7 @@ func (c *packFiles) sweep(dir string) {
 			if info, err := d.Info(); err == nil {
 				total += info.Size()
 			}
-			if total > c.max || filepath.Ext(path) != ".pack" {
+			if total > c.max || filepath.Ext(path) != packExt {
 				_ = os.Remove(path)
 			}
 		}

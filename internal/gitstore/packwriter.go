@@ -104,7 +104,11 @@ func (w *PackWriter) Finish(ctx context.Context) (*Pack, error) {
 	if w.w.Len() == 0 {
 		return &Pack{}, nil
 	}
-	return w.s.storePack(ctx, w.repoID, w.w.Len(), w.w.Size(), w.w.Finish)
+	p, err := w.s.storePack(ctx, w.repoID, w.w.Len(), w.w.Size(), w.w.Finish)
+	if err == nil && w.st != nil {
+		p.since = w.st.collects
+	}
+	return p, err
 }
 
 // Abort frees what the writer holds. It does no harm after Finish.

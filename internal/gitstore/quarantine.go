@@ -34,11 +34,12 @@ const pushTime = 30 * time.Minute
 // Incoming is a pack that was pushed and is complete and free of what `git fsck --strict` calls an error, but not part
 // of the repository yet. It lies in a folder of its own until Keep; Close removes it.
 type Incoming struct {
-	copy *Copy
-	dir  string
-	file *mmap.ReaderAt
-	cat  *git.Catalog
-	r    *git.PackReader
+	copy     *Copy
+	dir      string
+	file     *mmap.ReaderAt
+	cat      *git.Catalog
+	r        *git.PackReader
+	collects int64 // of the copy when git looked for what the pack names
 }
 
 // Receive reads a pack into quarantine. git completes it from the repository's objects and checks each object and that
@@ -48,7 +49,7 @@ func (c *Copies) Receive(ctx context.Context, repoID, head string, pack io.Reade
 	if err != nil {
 		return nil, err
 	}
-	in := &Incoming{copy: p}
+	in := &Incoming{copy: p, collects: p.view.st.Load().collects}
 	if err := in.receive(ctx, pack); err != nil {
 		in.Close()
 		return nil, err
@@ -247,8 +248,12 @@ func (in *Incoming) Keep(ctx context.Context) (*Pack, error) {
 	if in.cat.Len() == 0 {
 		return &Pack{}, nil
 	}
-	return in.copy.c.s.storePack(ctx, in.copy.w.repoID, in.cat.Len(), in.cat.PackSize(), func(w io.Writer) (*git.Catalog, error) {
+	p, err := in.copy.c.s.storePack(ctx, in.copy.w.repoID, in.cat.Len(), in.cat.PackSize(), func(w io.Writer) (*git.Catalog, error) {
 		_, err := io.Copy(w, io.NewSectionReader(in.file, 0, in.cat.PackSize()))
 		return in.cat, err
 	})
+	if err == nil {
+		p.since = in.collects
+	}
+	return p, err
 }

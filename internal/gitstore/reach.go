@@ -108,6 +108,11 @@ type reachWalk struct {
 	start []git.AdvertisedRef // nil once begun
 	queue queue
 	seen  map[*pack][]uint64
+
+	// Of a marking (mark.go):
+	newer   *state  // packs whose objects need no mark
+	missing hub.OID // the first object that was to be marked and is nowhere
+	marks   int     // objects marked so far
 }
 
 // find is the first of the objects that no tip reaches, or zero.
@@ -164,10 +169,14 @@ func (w *reachWalk) marked(oid hub.OID) bool {
 // mark marks an object and reports whether it was not yet.
 func (w *reachWalk) mark(oid hub.OID) bool {
 	bits, i, ok := w.place(oid)
+	if !ok && w.missing.IsZero() && (w.newer == nil || !w.newer.has(oid)) {
+		w.missing = oid
+	}
 	if !ok || bits[i/64]&(1<<(i%64)) != 0 {
 		return false
 	}
 	bits[i/64] |= 1 << (i % 64)
+	w.marks++
 	return true
 }
 

@@ -21,6 +21,7 @@ type Ref struct {
 type RefUpdate struct {
 	Name     string
 	Old, New hub.OID
+	Forward  bool // Old is known to be in New's history, so the move takes nothing out of reach
 }
 
 type refRow struct {
@@ -72,7 +73,8 @@ func (s *Store) Refs(ctx context.Context, q db.Queryer, repoID, prefix string) (
 func prefixEnd(prefix string) string { return prefix + "\U0010ffff" }
 
 // UpdateRefs moves refs by compare-and-swap, deletions first. errs.Conflict: a ref is not where it was expected, or a
-// new name and an existing one are a folder of each other; then tx must roll back.
+// new name and an existing one are a folder of each other; then tx must roll back. Where refs leave from is noted for
+// Collect. What it names must be in the repository: Publish sees to that.
 func (s *Store) UpdateRefs(ctx context.Context, tx *db.Tx, repoID string, ups []RefUpdate) error {
 	for _, up := range ups {
 		if up.New.IsZero() {
@@ -96,14 +98,20 @@ func (s *Store) deleteRef(ctx context.Context, tx *db.Tx, repoID string, up RefU
 		return errs.New(errs.Invalid, "Ref %s has neither an old nor a new value", up.Name)
 	}
 	n, err := tx.Exec(ctx, `DELETE FROM git_ref WHERE repo_id = ? AND name = ? AND oid = ?`, repoID, up.Name, up.Old.String())
-	return moved(up, n, err)
+	if err := moved(up, n, err); err != nil {
+		return err
+	}
+	return s.noteDropped(ctx, tx, repoID, up.Old)
 }
 
 func (s *Store) setRef(ctx context.Context, tx *db.Tx, repoID string, up RefUpdate) error {
 	if !up.Old.IsZero() {
 		n, err := tx.Exec(ctx, `UPDATE git_ref SET oid = ?, updated_at = ? WHERE repo_id = ? AND name = ? AND oid = ?`,
 			up.New.String(), now(), repoID, up.Name, up.Old.String())
-		return moved(up, n, err)
+		if err := moved(up, n, err); err != nil || up.Forward {
+			return err
+		}
+		return s.noteDropped(ctx, tx, repoID, up.Old)
 	}
 	if err := git.CheckRefName(up.Name); err != nil {
 		return errs.New(errs.Invalid, "Invalid ref name: %v", err)

@@ -23,8 +23,9 @@ type pack struct {
 // state is the packs of a repository at one fold_epoch. Packs are added as they are committed and never removed; a fold
 // makes another state, so a view that holds this one keeps finding its objects.
 type state struct {
-	repoID string
-	epoch  int64
+	repoID   string
+	epoch    int64
+	collects int64 // collect_epoch: objects that were found before it grew may be gone
 
 	mu     sync.RWMutex
 	seq    int64
@@ -106,6 +107,13 @@ func (st *state) bytes() int64 {
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	return st.weight
+}
+
+// upTo is the packs by now, and the repository's pack_seq at which these are all.
+func (st *state) upTo() ([]*pack, int64) {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return st.packs[:len(st.packs):len(st.packs)], st.seq
 }
 
 // all is the packs by now.

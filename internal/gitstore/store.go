@@ -59,8 +59,9 @@ type Store struct {
 	inline  *lru.Cache[packKey, *git.PackReader]
 	files   *packFiles
 
-	loads   singleflight.Group
-	makeDir func() (string, error)
+	loads    singleflight.Group
+	makeDir  func() (string, error)
+	counters counters
 }
 
 type objectKey struct {

@@ -118,7 +118,7 @@ func TestCopyAndDelete(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
 		first := f.commit(files{"a": "1", "b": strings.Repeat("x", 9000)})
 		other := hub.NewID()
-		f.ok(f.db.Tx(f.ctx, func(tx *db.Tx) error { return f.s.CopyRepo(f.ctx, tx, f.id, other) }))
+		f.copyRepo(other)
 		f.commit(files{"a": "2"})
 		f.ok(f.db.Tx(f.ctx, func(tx *db.Tx) error { return f.s.DeleteRepo(f.ctx, tx, f.id) }))
 		if _, err := f.s.Open(f.ctx, f.id); !errs.Is(err, errs.NotFound) {

@@ -158,6 +158,10 @@ func (c *Copies) use(ctx context.Context, repoID, head string) (*Copy, error) {
 		return nil, err
 	}
 	w := c.take(repoID, view.st.Load().epoch)
+	if w.epoch > view.st.Load().epoch { // it must not get packs that were folded away: objects may have gone with them
+		c.release(w)
+		return nil, errPackGone
+	}
 	p := &Copy{c: c, w: w, view: view, tips: tips}
 	w.sync.Lock()
 	err = c.bring(ctx, w, view, tips, head)

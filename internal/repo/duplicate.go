@@ -6,12 +6,13 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// Duplicate makes a repository with the files, history and settings of another, whatever their size by copying rows
-// only. An empty visibility is that of the source. A gated source can be duplicated by those who may write to it:
-// a copy would open the gate for others.
+// Duplicate makes a repository with the files, history and settings of another, whatever their size by copying rows;
+// packs that hold what no ref reaches any more are written again without it. An empty visibility is that of the source.
+// A gated source can be duplicated by those who may write to it: a copy would open the gate for others.
 func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to hub.RepoID, v hub.Visibility) (*Repo, error) {
 	to.Type = src.Type
 	if err := s.mayCopy(ctx, actor, src); err != nil {
@@ -26,6 +27,28 @@ func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to 
 	if r.Visibility = v; v == "" {
 		r.Visibility = src.Visibility
 	}
+	for range copyTries {
+		if err = s.duplicate(ctx, actor, src, r); !gitstore.HasMoved(err) {
+			break
+		}
+	}
+	switch {
+	case gitstore.HasMoved(err):
+		return nil, errs.New(errs.Unavailable, "%s changes too fast to be duplicated; try again", src.ID())
+	case err != nil:
+		return nil, taken(err, to)
+	}
+	return s.Get(ctx, nil, r.RowID)
+}
+
+// copyTries bounds how often a copy begins again because the original has changed meanwhile.
+const copyTries = 10
+
+func (s *Service) duplicate(ctx context.Context, actor hub.Actor, src, r *Repo) error {
+	c, err := s.git.PrepareCopy(ctx, src.RowID, r.RowID)
+	if err != nil {
+		return err
+	}
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		now, err := byRowID(ctx, tx, src.RowID)
 		if err != nil {
@@ -36,12 +59,12 @@ func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to 
 		}
 		r.Gated, r.NoDiscussions, r.DefaultBranch = now.Gated, now.NoDiscussions, now.DefaultBranch
 		r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules = now.LFSThreshold, now.LFSKeepVersions, now.LFSSuffixRules
-		return s.copyInto(ctx, tx, actor, now, r)
+		return s.copyInto(ctx, tx, actor, now, r, c)
 	})
 	if err != nil {
-		return nil, taken(err, to)
+		s.git.Drop(ctx, c)
 	}
-	return s.Get(ctx, nil, r.RowID)
+	return err
 }
 
 func (s *Service) mayCopy(ctx context.Context, actor hub.Actor, src *Repo) error {
@@ -54,11 +77,11 @@ func (s *Service) mayCopy(ctx context.Context, actor hub.Actor, src *Repo) error
 	return errs.Coded(errs.Forbidden, errs.CodeGatedRepo, "Access to this repository is restricted: only those who may write to it may duplicate it")
 }
 
-func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src, r *Repo) error {
+func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src, r *Repo, c *gitstore.RepoCopy) error {
 	if err := s.claim(ctx, tx, r); err != nil {
 		return err
 	}
-	if err := s.git.CopyRepo(ctx, tx, src.RowID, r.RowID); err != nil {
+	if err := s.git.CopyRepo(ctx, tx, c); err != nil {
 		return err
 	}
 	if err := copyDerived(ctx, tx, src.RowID, r.RowID); err != nil {

@@ -1,0 +1,98 @@
+package content
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/jobs"
+)
+
+// tidyBatch is the number of repositories that one run of a schedule looks after.
+const tidyBatch = 100
+
+// foldJob folds a repository's small packs into larger ones.
+func (s *Service) foldJob(ctx context.Context, payload json.RawMessage) error {
+	var j repoJob
+	if err := json.Unmarshal(payload, &j); err != nil {
+		return err
+	}
+	_, err := s.git.Fold(ctx, j.RepoID)
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// FoldAll is the schedule that looks for repositories worth folding.
+func (s *Service) FoldAll(ctx context.Context) error {
+	ids, err := s.git.NeedsFold(ctx, tidyBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobFold, DedupKey: id, Payload: repoJob{id}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collectPayload is what a job of jobCollect is about.
+type collectPayload struct {
+	RepoID string    `json:"repo_id"`
+	Before time.Time `json:"before"` // what refs left later stays
+}
+
+// collectJob removes what no ref of a repository reaches any more.
+func (s *Service) collectJob(ctx context.Context, payload json.RawMessage) error {
+	var j collectPayload
+	if err := json.Unmarshal(payload, &j); err != nil {
+		return err
+	}
+	done, err := s.git.Collect(ctx, j.RepoID, j.Before)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil || done.Objects == 0 {
+		return err
+	}
+	s.log.Info("collected", "repo", j.RepoID, "objects", done.Objects, "packs", done.Packs, "bytes", done.Bytes)
+	return s.measure(ctx, j.RepoID)
+}
+
+// CollectAll is the schedule that looks for repositories of which refs moved away longer ago than keep.
+func (s *Service) CollectAll(ctx context.Context, keep time.Duration) error {
+	before := s.now().Add(-keep)
+	ids, err := s.git.NeedsCollect(ctx, before, tidyBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobCollect, DedupKey: id, Payload: collectPayload{id, before}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FreeBlobs is the schedule that deletes stored git data which nothing has named for longer than keep.
+func (s *Service) FreeBlobs(ctx context.Context, keep time.Duration) error {
+	freed, err := s.git.FreeBlobs(ctx, s.now().Add(-keep))
+	if freed.Packs > 0 {
+		s.log.Info("freed git packs", "packs", freed.Packs, "bytes", freed.Bytes)
+	}
+	return err
+}
+
+// orphanAge is the least age of a blob without a row: longer than between a push's last byte and its transaction.
+const orphanAge = 24 * time.Hour
+
+// NoteOrphans is the schedule that looks through the whole store for git data that no push or commit came to name.
+func (s *Service) NoteOrphans(ctx context.Context) error {
+	n, err := s.git.NoteOrphans(ctx, s.now().Add(-orphanAge))
+	if n > 0 {
+		s.log.Info("found git packs without a repository", "packs", n)
+	}
+	return err
+}

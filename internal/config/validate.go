@@ -135,8 +135,8 @@ func (c *Config) checkTimes() error {
 		between("xet-token-ttl", c.XetTokenTTL, time.Minute, 24*time.Hour),
 		between("signed-url-ttl", c.SignedURLTTL, time.Minute, 24*time.Hour),
 		between("download-window", c.DownloadWindow, time.Second, 24*time.Hour),
-		between("keep-unreachable", c.KeepUnreachable, time.Minute, 10*365*24*time.Hour),
-		between("keep-unnamed", c.KeepUnnamed, time.Minute, 365*24*time.Hour),
+		between("keep-unreachable", c.KeepUnreachable, 0, 10*365*24*time.Hour),
+		between("keep-unnamed", c.KeepUnnamed, 0, 365*24*time.Hour),
 		between("shutdown-timeout", c.ShutdownTimeout, 0, time.Hour),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/jobs"
 )
 
@@ -58,22 +59,85 @@ func (s *Service) collectJob(ctx context.Context, payload json.RawMessage) error
 		return err
 	}
 	s.log.Info("collected", "repo", j.RepoID, "objects", done.Objects, "packs", done.Packs, "bytes", done.Bytes)
+	if err := s.db.Settle(ctx); err != nil {
+		return err
+	}
 	return s.measure(ctx, j.RepoID)
 }
 
 // CollectAll is the schedule that looks for repositories of which refs moved away longer ago than keep.
 func (s *Service) CollectAll(ctx context.Context, keep time.Duration) error {
 	before := s.now().Add(-keep)
-	ids, err := s.git.NeedsCollect(ctx, before, tidyBatch)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobCollect, DedupKey: id, Payload: collectPayload{id, before}}); err != nil {
+	return s.eachDropped(ctx, before, func(id string) error {
+		return s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobCollect, DedupKey: id, Payload: collectPayload{id, before}})
+	})
+}
+
+// eachDropped calls fn with each repository of which a ref moved away before a time.
+func (s *Service) eachDropped(ctx context.Context, before time.Time, fn func(id string) error) error {
+	for after := ""; ; {
+		ids, err := s.git.NeedsCollect(ctx, before, after, tidyBatch)
+		if err != nil {
 			return err
 		}
+		for _, id := range ids {
+			if err := fn(id); err != nil {
+				return err
+			}
+			after = id
+		}
+		if len(ids) < tidyBatch {
+			return nil
+		}
 	}
-	return nil
+}
+
+// Keep says how long what is not needed any more stays.
+type Keep struct {
+	Unreachable time.Duration // commits that no ref reaches
+	Unnamed     time.Duration // stored data that nothing names
+}
+
+// Tidied says what Tidy did.
+type Tidied struct {
+	Repos    int // of which something was removed
+	Objects  int
+	Orphans  int // packs without a row
+	Freed    gitstore.Freed
+	Skipped  int // repositories that changed too fast, or could not be collected
+	Waiting  gitstore.Freed
+	Failures []error
+}
+
+// Tidy does at once what the schedules do over time.
+func (s *Service) Tidy(ctx context.Context, keep Keep) (t Tidied, err error) {
+	err = s.eachDropped(ctx, s.now().Add(-keep.Unreachable), func(id string) error {
+		done, err := s.git.Collect(ctx, id, s.now().Add(-keep.Unreachable))
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case isNotFound(err):
+		case err != nil:
+			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
+		case done.Objects > 0:
+			t.Repos, t.Objects = t.Repos+1, t.Objects+done.Objects
+			return s.measure(ctx, id)
+		}
+		return nil
+	})
+	if err == nil {
+		t.Orphans, err = s.git.NoteOrphans(ctx, s.now().Add(-orphanAge))
+	}
+	if err == nil {
+		t.Freed, err = s.git.FreeBlobs(ctx, s.now().Add(-keep.Unnamed))
+	}
+	if err == nil {
+		t.Waiting, err = s.git.Garbage(ctx)
+	}
+	if err == nil {
+		err = s.db.Settle(ctx)
+	}
+	return t, err
 }
 
 // FreeBlobs is the schedule that deletes stored git data which nothing has named for longer than keep.

@@ -44,6 +44,7 @@ type engine interface {
 	reads() session
 	transact(ctx context.Context, f func(*Tx) error) error
 	changes() uint64
+	settle(ctx context.Context) error
 	migrate(ctx context.Context, files fs.FS) error
 	close() error
 }
@@ -87,6 +88,11 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // On SQLite it moves with every commit of this process, before Tx returns, and within about 250 ms of a commit by
 // another process. On PostgreSQL, where any node may write, it never returns a number twice, so nothing is cached.
 func (d *DB) Changes() uint64 { return d.engine.changes() }
+
+// Settle has what was deleted gone from the disk where the engine lets it be asked to. On SQLite deleted bytes are
+// overwritten with zeros, and this empties the write-ahead log, in which they may still be; PostgreSQL's vacuum does its
+// own. It does what it can while others read and write.
+func (d *DB) Settle(ctx context.Context) error { return classify(ctx, d.engine.settle(ctx)) }
 
 func (d *DB) Get(ctx context.Context, dst any, query string, args ...any) error {
 	return classify(ctx, d.engine.reads().get(ctx, dst, query, args))

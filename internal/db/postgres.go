@@ -95,7 +95,9 @@ func setDefaults(cfg *pgx.ConnConfig) {
 
 func (e *postgresEngine) close() error    { return e.pool.Close() }
 func (e *postgresEngine) changes() uint64 { return e.counter.Add(1) }
-func (e *postgresEngine) reads() session  { return postgresReads{postgresSession{e.pool}} }
+
+func (e *postgresEngine) settle(context.Context) error { return nil }
+func (e *postgresEngine) reads() session               { return postgresReads{postgresSession{e.pool}} }
 
 // transact runs f until it commits, fails by itself, or was given up too often.
 func (e *postgresEngine) transact(ctx context.Context, f func(*Tx) error) error {

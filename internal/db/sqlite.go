@@ -81,6 +81,8 @@ func readerDSN(path string) string { return sqliteDSN(path, "busy_timeout(10000)
 func (e *sqliteEngine) reads() session  { return e.readers }
 func (e *sqliteEngine) changes() uint64 { return e.counter.Load() }
 
+func (e *sqliteEngine) settle(ctx context.Context) error { return e.writer.settle(ctx) }
+
 func (e *sqliteEngine) close() error {
 	e.stop()
 	<-e.stopped

@@ -39,7 +39,7 @@ type writer struct {
 
 func newWriter(path string) *writer {
 	w := &writer{turn: make(chan struct{}, 1)}
-	w.pool = sql.OpenDB(dsnConnector(sqliteDSN(path, "busy_timeout("+strconv.Itoa(busySlice)+")", "journal_size_limit(67108864)")))
+	w.pool = sql.OpenDB(dsnConnector(sqliteDSN(path, "busy_timeout("+strconv.Itoa(busySlice)+")", "journal_size_limit(67108864)", "secure_delete(1)")))
 	w.pool.SetMaxOpenConns(1)
 	return w
 }
@@ -171,6 +171,19 @@ func (w *writer) disconnect() {
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // not back into the pool
 	_ = w.conn.Close()
 	w.conn, w.kept = nil, nil
+}
+
+// settle moves the write-ahead log into the file and truncates it, unless somebody still reads an older state.
+func (w *writer) settle(ctx context.Context) error {
+	if err := w.acquire(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	if err := w.connect(); err != nil {
+		return err
+	}
+	var busy, pages, moved int
+	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
 }
 
 func (w *writer) close() error {

@@ -36,11 +36,11 @@ func (s *Store) noteDropped(ctx context.Context, tx *db.Tx, repoID string, oid h
 	return errs.Wrap("gitstore.noteDropped", err)
 }
 
-// NeedsCollect lists repositories of which refs have moved away before a time, by id.
-func (s *Store) NeedsCollect(ctx context.Context, before time.Time, limit int) ([]string, error) {
+// NeedsCollect lists repositories of which refs have moved away before a time, by id, those after one.
+func (s *Store) NeedsCollect(ctx context.Context, before time.Time, after string, limit int) ([]string, error) {
 	ids := []string{}
-	err := s.db.Select(ctx, &ids, `SELECT DISTINCT repo_id FROM git_dropped WHERE dropped_at <= ? ORDER BY repo_id LIMIT ?`,
-		before.UnixMicro(), limit)
+	err := s.db.Select(ctx, &ids, `SELECT DISTINCT repo_id FROM git_dropped WHERE dropped_at <= ? AND repo_id > ?
+		ORDER BY repo_id LIMIT ?`, before.UnixMicro(), after, limit)
 	return ids, errs.Wrap("gitstore.NeedsCollect", err)
 }
 

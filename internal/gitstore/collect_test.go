@@ -147,8 +147,8 @@ func TestOrphansAreFound(t *testing.T) {
 	})
 }
 
-// history makes two branches that share their first commits; side has objects of its own in small and large packs.
-func (f *fixture) history() (kept, lost hub.OID) {
+// twoBranches makes two branches that share their first commits; side has objects of its own in small and large packs.
+func (f *fixture) twoBranches() (kept, lost hub.OID) {
 	f.t.Helper()
 	base := f.commit(files{"a": "1", "big": incompressible(1, 5000), "d/x": "shared"})
 	f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", New: base}))
@@ -183,7 +183,7 @@ func TestCollect(t *testing.T) {
 	for _, folded := range []bool{false, true} {
 		t.Run(fmt.Sprintf("folded=%v", folded), func(t *testing.T) {
 			each(t, smallOptions, func(f *fixture) {
-				_, lost := f.history()
+				_, lost := f.twoBranches()
 				if folded {
 					for ok := true; ok; {
 						var err error
@@ -196,13 +196,13 @@ func TestCollect(t *testing.T) {
 				}
 				dropped := time.Now()
 				f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: lost}))
-				if ids, err := f.s.NeedsCollect(f.ctx, dropped.Add(-time.Hour), 10); err != nil || len(ids) != 0 {
+				if ids, err := f.s.NeedsCollect(f.ctx, dropped.Add(-time.Hour), "", 10); err != nil || len(ids) != 0 {
 					f.t.Errorf("to be collected before its time: %v %v", ids, err)
 				}
 				if done := f.collect(dropped.Add(-time.Second)); done.Objects != 0 || !f.open().Has(lost) {
 					f.t.Errorf("collected before its time: %+v", done)
 				}
-				if ids, err := f.s.NeedsCollect(f.ctx, soon(), 10); err != nil || len(ids) != 1 {
+				if ids, err := f.s.NeedsCollect(f.ctx, soon(), "", 10); err != nil || len(ids) != 1 {
 					f.t.Errorf("to be collected: %v %v", ids, err)
 				}
 				old := f.open()
@@ -219,7 +219,7 @@ func TestCollect(t *testing.T) {
 				if _, err := old.Resolve(f.ctx, f.db, lost.String()); !errs.Is(err, errs.NotFound) {
 					f.t.Errorf("an old view finds it: %v", err)
 				}
-				if ids, err := f.s.NeedsCollect(f.ctx, soon(), 10); err != nil || len(ids) != 0 {
+				if ids, err := f.s.NeedsCollect(f.ctx, soon(), "", 10); err != nil || len(ids) != 0 {
 					f.t.Errorf("still to be collected: %v %v", ids, err)
 				}
 				_, err := f.s.FreeBlobs(f.ctx, soon())
@@ -240,7 +240,7 @@ func TestCollect(t *testing.T) {
 // A branch that was deleted or forced away a moment ago keeps its objects; one that came back keeps them for good.
 func TestCollectKeepsWhatCameBack(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
-		kept, lost := f.history()
+		kept, lost := f.twoBranches()
 		f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: lost}))
 		before := time.Now()
 		time.Sleep(2 * time.Millisecond)
@@ -262,7 +262,7 @@ func TestCollectKeepsWhatCameBack(t *testing.T) {
 // A change that builds on what was collected meanwhile does not land, and what is sent anew does.
 func TestCollectedIsNotBuiltOn(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
-		_, lost := f.history()
+		_, lost := f.twoBranches()
 		f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: lost}))
 		// The blob is in the repository, so the pack has none.
 		r, tip := f.open(), f.tip(main)
@@ -302,7 +302,7 @@ func TestCollectedIsNotBuiltOn(t *testing.T) {
 // A change that was prepared before a collection and builds on nothing that went lands after it.
 func TestPreparedBeforeACollection(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
-		_, lost := f.history()
+		_, lost := f.twoBranches()
 		f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: lost}))
 		tip, r := f.tip(main), f.open()
 		for i, size := range []int{10, 9000} {
@@ -331,7 +331,7 @@ func TestPreparedBeforeACollection(t *testing.T) {
 // S28: who copies a repository does not get what was taken out of it.
 func TestCopyHasNothingUnreachable(t *testing.T) {
 	each(t, smallOptions, func(f *fixture) {
-		_, lost := f.history()
+		_, lost := f.twoBranches()
 		f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: lost}))
 		original, copied := f.id, hub.NewID()
 		f.copyRepo(copied)

@@ -123,7 +123,7 @@ func (m *marking) victims() (victims []*pack, garbage int) {
 
 // drain walks on until nothing is left.
 func (w *reachWalk) drain(ctx context.Context) error {
-	for len(w.queue) > 0 {
+	for w.queue.Len() > 0 {
 		n := w.queue.newest()
 		if err := w.tree(ctx, n.tree, 0); err != nil {
 			return err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,7 +18,7 @@ func (a *App) Tidy(ctx context.Context, keep content.Keep) (content.Tidied, erro
 }
 
 // GC does now what a running hub does over time, beside one or without, and says what it did.
-func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) error {
+func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) (err error) {
 	own := *cfg // the caches of a running hub are its own
 	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("cache folder: %w", err)
@@ -32,7 +33,7 @@ func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) 
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer func() { err = errors.Join(err, a.Close()) }()
 	t, err := a.Tidy(ctx, content.Keep{Unreachable: cfg.KeepUnreachable, Unnamed: cfg.KeepUnnamed})
 	if err != nil {
 		return err

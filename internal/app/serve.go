@@ -101,7 +101,7 @@ func drain(servers []*http.Server, within time.Duration) {
 func (a *App) Background(ctx context.Context) <-chan struct{} {
 	a.schedule()
 	done := make(chan struct{})
-	parts := []func(context.Context) error{a.jobs.Run, a.repos.Run}
+	parts := []func(context.Context) error{a.jobs.Run, a.repos.Run, a.trimCaches}
 	ended := make(chan struct{}, len(parts))
 	for _, run := range parts {
 		go func() {
@@ -118,6 +118,25 @@ func (a *App) Background(ctx context.Context) <-chan struct{} {
 		close(done)
 	}()
 	return done
+}
+
+// The node's caches of git data: what was not used for a day goes.
+const (
+	trimEvery = time.Hour
+	trimAge   = 24 * time.Hour
+)
+
+func (a *App) trimCaches(ctx context.Context) error {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			a.copies.Trim(trimAge)
+		}
+	}
 }
 
 // How often the schedules look for work.

@@ -80,7 +80,7 @@ func (s *Store) Collect(ctx context.Context, repoID string, before time.Time) (C
 	if err == nil && done.Objects > 0 {
 		s.counters.collections.Add(1)
 		s.counters.collectedObjects.Add(int64(done.Objects))
-		s.counters.collectedBytes.Add(done.Bytes)
+		s.counters.collectedBytes.Add(max(done.Bytes, 0)) // whole objects may take more than the deltas that they were
 	}
 	return done, errs.Wrap("gitstore.Collect", err)
 }

@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -41,6 +43,7 @@ type packFile struct {
 	size  int64
 	file  *os.File
 	users int
+	used  time.Time
 	gone  bool
 }
 
@@ -77,6 +80,7 @@ func (c *packFiles) use(key string) *packFile {
 		return nil
 	}
 	f.users++
+	f.used = time.Now()
 	if n := len(c.order); c.order[n-1] != f {
 		c.unorder(f)
 		c.order = append(c.order, f)
@@ -165,6 +169,8 @@ func (c *packFiles) download(ctx context.Context, dir, path string, p *pack) err
 func (c *packFiles) insert(f *packFile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f.used = time.Now()
+	_ = os.Chtimes(f.path, f.used, f.used) // a later process sees how old it is
 	c.open[f.key] = f
 	c.order = append(c.order, f)
 	c.bytes += f.size
@@ -183,6 +189,30 @@ func (c *packFiles) drop(key string) {
 	}
 	if dir, err := c.dir(); err == nil {
 		_ = os.Remove(cachePath(dir, key))
+	}
+}
+
+// trim removes what nobody has used for a time, also files that an earlier process has left.
+func (c *packFiles) trim(age time.Duration) {
+	dir, err := c.dir()
+	if err != nil {
+		return
+	}
+	before := time.Now().Add(-age)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	open := map[string]bool{}
+	for _, f := range slices.Clone(c.order) {
+		if f.users == 0 && f.used.Before(before) {
+			c.evict(f)
+		}
+		open[f.path] = true
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "*"+packExt))
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && !open[path] && info.ModTime().Before(before) {
+			_ = os.Remove(path)
+		}
 	}
 }
 

@@ -278,6 +278,24 @@ func (c *Copies) evict(keep *warmCopy) {
 	}
 }
 
+// Trim removes the copies, and the packs of the store's cache, that nobody has used for a time: what was collected since
+// leaves the node's disk with them.
+func (c *Copies) Trim(age time.Duration) {
+	var dirs []string
+	before := time.Now().Add(-age)
+	c.mu.Lock()
+	for _, w := range c.byRepo {
+		if w.users == 0 && w.used.Before(before) && c.forget(w) {
+			dirs = append(dirs, w.dir)
+		}
+	}
+	c.mu.Unlock()
+	for _, dir := range dirs {
+		_ = os.RemoveAll(dir)
+	}
+	c.s.files.trim(age)
+}
+
 // bring brings a copy up to date. Nothing is written when nothing changed.
 func (c *Copies) bring(ctx context.Context, w *warmCopy, view *Repo, tips *Tips, head string) error {
 	if w.dir == "" {

@@ -89,6 +89,38 @@ func TestWarmCopy(t *testing.T) {
 	})
 }
 
+// What nobody has used for a time leaves the node's disk: copies, and packs of this process and of an earlier one.
+func TestTrim(t *testing.T) {
+	f := benchFixture(t)
+	dir := t.TempDir()
+	f.s = gitstore.New(f.db, f.blobs, gitstore.Options{InlineMax: 1, CacheDir: dir})
+	c := gitstore.NewCopies(f.s, gitstore.CopyOptions{Dir: filepath.Join(dir, "warm")})
+	packs := func() int {
+		list, _ := filepath.Glob(filepath.Join(dir, "packs", "*.pack"))
+		return len(list)
+	}
+	f.commit(files{"a": incompressible(1, 5000)})
+	f.fetch(c, f.id, main)
+	c.Trim(time.Hour)
+	if packs() != 1 || copies(filepath.Join(dir, "warm")) != 1 {
+		t.Errorf("%d packs, %d copies after a trim of older ones", packs(), copies(filepath.Join(dir, "warm")))
+	}
+	p, err := c.Use(f.ctx, f.id, main)
+	f.ok(err)
+	c.Trim(-time.Hour)
+	if copies(filepath.Join(dir, "warm")) != 1 {
+		t.Error("a copy in use went")
+	}
+	p.Release()
+	other := gitstore.New(f.db, f.blobs, gitstore.Options{InlineMax: 1, CacheDir: dir})
+	f.fetch(gitstore.NewCopies(other, gitstore.CopyOptions{Dir: filepath.Join(dir, "other")}), f.id, main)
+	c.Trim(-time.Hour)
+	if packs() != 0 || copies(filepath.Join(dir, "warm")) != 0 {
+		t.Errorf("%d packs, %d copies are left", packs(), copies(filepath.Join(dir, "warm")))
+	}
+	f.fetch(c, f.id, main)
+}
+
 // Many at once bring one copy up to date together, while commits go on.
 func TestWarmCopyTogether(t *testing.T) {
 	each(t, gitstore.Options{}, func(f *fixture) {

@@ -1,0 +1,22 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairnhub/cairn/internal/gitstore"
+)
+
+// gitMetrics are what this node has done to keep git's storage small.
+func (a *App) gitMetrics() []prometheus.Collector {
+	counter := func(name, help string, read func(gitstore.Counters) int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(a.git.Counters())) })
+	}
+	return []prometheus.Collector{
+		counter("cairn_git_folds_total", "Times that small packs were folded into a larger one.", func(c gitstore.Counters) int64 { return c.Folds }),
+		counter("cairn_git_collections_total", "Times that objects which no ref reaches were removed from a repository.", func(c gitstore.Counters) int64 { return c.Collections }),
+		counter("cairn_git_collected_objects_total", "Objects removed because no ref reaches them.", func(c gitstore.Counters) int64 { return c.CollectedObjects }),
+		counter("cairn_git_collected_bytes_total", "Bytes by which packs became smaller when objects were removed.", func(c gitstore.Counters) int64 { return c.CollectedBytes }),
+		counter("cairn_git_freed_packs_total", "Stored packs deleted because nothing named them.", func(c gitstore.Counters) int64 { return c.FreedPacks }),
+		counter("cairn_git_freed_bytes_total", "Bytes of those packs.", func(c gitstore.Counters) int64 { return c.FreedBytes }),
+	}
+}

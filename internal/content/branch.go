@@ -120,7 +120,7 @@ func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo
 		snap, unmoved, err := s.startAt(ctx, r, n.Start)
 		if isNotFound(err) {
 			oid, err := s.lost(ctx, r, n.Start, err)
-			return oid, nil, err
+			return oid, anyway, err
 		}
 		if err != nil {
 			return hub.OID{}, nil, err
@@ -139,8 +139,11 @@ func (s *Service) branchStart(ctx context.Context, actor hub.Actor, r *repo.Repo
 	}
 	p, err := w.Finish(ctx)
 	*packs = append(*packs, p)
-	return oid, func(context.Context, *db.Tx) error { return nil }, err
+	return oid, anyway, err
 }
+
+// anyway is the check of what starts from no ref.
+func anyway(context.Context, *db.Tx) error { return nil }
 
 var errStartMoved = errs.New(errs.Unavailable, "The revision moves too fast to start from it; try again.")
 

@@ -32,6 +32,7 @@ func (r *Repo) EditTree(ctx context.Context, w *PackWriter, base hub.OID, edits 
 	if err != nil {
 		return hub.OID{}, err
 	}
+	w.builtOn(r)
 	ed := &editor{r: r, w: w}
 	root, err := ed.folder(ctx, base, 0, sorted, false)
 	if err != nil {

@@ -15,6 +15,7 @@ type CheckEntry func(path string, e git.TreeEntry, blob []byte) error
 
 // WriteTo adds the objects that the merge made to a pack. maxBlob bounds a merged file, in bytes.
 func (m *Merged) WriteTo(ctx context.Context, w *PackWriter, maxBlob int64, check CheckEntry) error {
+	w.builtOn(m.view)
 	c := &mergeCopy{m: m, w: w, maxBlob: maxBlob, check: check, done: map[hub.OID]bool{}}
 	return c.tree(ctx, m.Tree, "", 0)
 }

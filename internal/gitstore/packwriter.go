@@ -22,6 +22,7 @@ type PackWriter struct {
 	trees  map[hub.OID]*git.Tree // written here, so that EditTree can build on its own result
 	buf    bytes.Buffer
 	err    error // the first failure; the pack cannot be finished
+	since  int64 // the oldest collect_epoch of what was looked at
 }
 
 // streamFrom is the size from which a blob is not held in memory.
@@ -30,7 +31,10 @@ const streamFrom = 256 << 10
 // NewPack starts a pack for a repository.
 func (s *Store) NewPack(_ context.Context, repoID string) *PackWriter {
 	w := &PackWriter{s: s, repoID: repoID, trees: map[hub.OID]*git.Tree{}}
-	w.st, _ = s.states.Get(repoID)
+	w.since = unknownEpoch
+	if st, ok := s.states.Get(repoID); ok {
+		w.st, w.since = st, st.collects
+	}
 	dir, err := s.spoolDir()
 	w.err = err
 	w.spool = git.NewSpool(dir, int(max(s.o.InlineMax, 1<<20)))
@@ -42,6 +46,9 @@ func (s *Store) spoolDir() (string, error) {
 	dir, err := s.makeDir()
 	return dir, errs.Wrap("gitstore.NewPack", err)
 }
+
+// builtOn says that the pack leaves out what a view has.
+func (w *PackWriter) builtOn(r *Repo) { w.since = min(w.since, r.since) }
 
 func (w *PackWriter) has(oid hub.OID) bool { return w.st != nil && w.st.has(oid) }
 
@@ -105,8 +112,8 @@ func (w *PackWriter) Finish(ctx context.Context) (*Pack, error) {
 		return &Pack{}, nil
 	}
 	p, err := w.s.storePack(ctx, w.repoID, w.w.Len(), w.w.Size(), w.w.Finish)
-	if err == nil && w.st != nil {
-		p.since = w.st.collects
+	if err == nil {
+		p.since = w.since
 	}
 	return p, err
 }

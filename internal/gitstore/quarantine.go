@@ -49,7 +49,7 @@ func (c *Copies) Receive(ctx context.Context, repoID, head string, pack io.Reade
 	if err != nil {
 		return nil, err
 	}
-	in := &Incoming{copy: p, collects: p.view.st.Load().collects}
+	in := &Incoming{copy: p, collects: p.view.since}
 	if err := in.receive(ctx, pack); err != nil {
 		in.Close()
 		return nil, err

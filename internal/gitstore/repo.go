@@ -15,13 +15,14 @@ import (
 // Repo is a view for reading: it has at least every object that was committed when it was opened. It is safe for
 // concurrent use and needs no closing.
 type Repo struct {
-	s  *Store
-	id string
-	st atomic.Pointer[state] // replaced when a pack's row turns out to be folded away
+	s     *Store
+	id    string
+	st    atomic.Pointer[state] // replaced when a pack's row turns out to be folded away
+	since int64                 // collect_epoch when the view was made
 }
 
 func newRepo(s *Store, st *state) *Repo {
-	r := &Repo{s: s, id: st.repoID}
+	r := &Repo{s: s, id: st.repoID, since: st.collects}
 	r.st.Store(st)
 	return r
 }

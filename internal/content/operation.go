@@ -37,18 +37,19 @@ type Operation struct {
 
 // changes collects the operations of one commit as edits of a tree. The bytes are in the pack writer by then.
 type changes struct {
-	edits   []gitstore.Edit
-	byPath  map[string]int   // path -> its edit; the last one said wins
-	large   []largeFile      // to be proved
-	named   []xetstore.Named // proved, and what they are called
-	deletes map[int]deletion // edit -> what must exist
-	cleared []string         // paths that are deleted and then written: a folder there makes way
-	moves   []move
-	regular int64 // bytes of regular files
-	ops     int
-	typ     hub.RepoType
-	readme  []byte // the new README.md, nil: not in this commit
-	derived bool   // a file that facts are derived from changes
+	edits    []gitstore.Edit
+	byPath   map[string]int   // path -> its edit; the last one said wins
+	large    []largeFile      // to be proved
+	pointers []largeFile      // written by the client as small files
+	named    []xetstore.Named // proved, and what they are called
+	deletes  map[int]deletion // edit -> what must exist
+	cleared  []string         // paths that are deleted and then written: a folder there makes way
+	moves    []move
+	regular  int64 // bytes of regular files
+	ops      int
+	typ      hub.RepoType
+	readme   []byte // the new README.md, nil: not in this commit
+	derived  bool   // a file that facts are derived from changes
 }
 
 type largeFile struct {
@@ -114,6 +115,10 @@ func (s *Service) addRegular(ctx context.Context, w *gitstore.PackWriter, c *cha
 	if op.Path == readmePath {
 		c.readme = op.Content
 	}
+	if p, ok := git.ParsePointer(op.Content); ok { // as in a push
+		c.pointers = append(c.pointers, largeFile{op.Path, p.SHA256, p.Size})
+		c.derived = true
+	}
 	c.put(op, oid)
 	return nil
 }
@@ -160,24 +165,28 @@ func (c *changes) note(p string) {
 
 // prove checks that the repository has a right to every large file, with the stated size, and writes the pointers.
 func (s *Service) prove(ctx context.Context, w *gitstore.PackWriter, repoID string, c *changes) error {
-	if len(c.large) == 0 {
+	if len(c.large)+len(c.pointers) == 0 {
 		return nil
 	}
-	shas := make([]hub.SHA256, len(c.large))
-	for i, l := range c.large {
-		shas[i] = l.sha
+	shas := make([]hub.SHA256, 0, len(c.large)+len(c.pointers))
+	for _, l := range slices.Concat(c.large, c.pointers) {
+		shas = append(shas, l.sha)
 	}
 	known, err := s.xet.FindFiles(ctx, s.db, repoID, shas)
 	if err != nil {
 		return err
 	}
-	for _, l := range c.large {
-		f, ok := known[l.sha]
-		if !ok {
-			return errs.New(errs.Invalid, "The large file %s of %q has not been uploaded to this repository. Upload it first, then commit.", l.sha, l.path)
+	for _, l := range c.pointers {
+		f, err := l.among(known)
+		if err != nil {
+			return err
 		}
-		if l.size >= 0 && l.size != f.Size {
-			return errs.New(errs.Invalid, "The large file %s of %q has %d bytes, not %d.", l.sha, l.path, f.Size, l.size)
+		c.named = append(c.named, xetstore.Named{Hash: f.Hash, Path: l.path})
+	}
+	for _, l := range c.large {
+		f, err := l.among(known)
+		if err != nil {
+			return err
 		}
 		oid, err := w.AddBytes(git.KindBlob, git.Pointer{SHA256: l.sha, Size: f.Size}.Encode())
 		if err != nil {
@@ -187,6 +196,18 @@ func (s *Service) prove(ctx context.Context, w *gitstore.PackWriter, repoID stri
 		c.named = append(c.named, xetstore.Named{Hash: f.Hash, Path: l.path})
 	}
 	return nil
+}
+
+// among returns the file that a pointer is to, if it is one of those that the repository has.
+func (l largeFile) among(known map[hub.SHA256]xetstore.File) (xetstore.File, error) {
+	f, ok := known[l.sha]
+	if !ok {
+		return f, errs.New(errs.Invalid, "The large file %s of %q has not been uploaded to this repository. Upload it first, then commit.", l.sha, l.path)
+	}
+	if l.size >= 0 && l.size != f.Size {
+		return f, errs.New(errs.Invalid, "The large file %s of %q has %d bytes, not %d.", l.sha, l.path, f.Size, l.size)
+	}
+	return f, nil
 }
 
 // resolve turns moves, copies and deletions into edits of the base that the commit stands on.

@@ -96,7 +96,7 @@ func newRoot() *cobra.Command {
 }
 
 // shown are the settings that --help lists; the others work as well.
-var shown = map[string]bool{"data": true, "listen": true, "url": true, "database-url": true, "blob-url": true}
+var shown = map[string]bool{"data": true, "listen": true, "ssh-listen": true, "url": true, "database-url": true, "blob-url": true}
 
 func addSettings(fs *pflag.FlagSet) {
 	fs.SortFlags = false

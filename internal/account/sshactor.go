@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,4 +64,21 @@ func (s *Service) presentKey(ctx context.Context, userID, keyID string) (hub.Act
 	}
 	s.uses.touch(proof{touchSSHKey, keyID})
 	return a, nil
+}
+
+// AuthenticateCertificate finds the user whom a certificate names, until is the unix second of its end. That a trusted
+// authority has signed it, and that it holds now, is the caller's to see. Unknown and disabled users get one answer.
+func (s *Service) AuthenticateCertificate(ctx context.Context, name string, until int64) (hub.Actor, error) {
+	refused := errs.New(errs.Unauthenticated, badCredentials)
+	if !db.IsText(name) {
+		return hub.Actor{}, refused
+	}
+	u, err := s.Get(ctx, name)
+	if errs.Is(err, errs.NotFound) || err == nil && !u.DisabledAt.IsZero() {
+		return hub.Actor{}, refused
+	}
+	if err != nil {
+		return hub.Actor{}, err
+	}
+	return s.Present(ctx, u.ID, certProof+strconv.FormatInt(until, 10))
 }

@@ -48,7 +48,7 @@ func parsePublicKey(text string) (key ssh.PublicKey, comment string, err error) 
 	case len(bytes.TrimSpace(rest)) > 0:
 		return nil, "", errs.New(errs.Invalid, "There is more than one line: add one key at a time")
 	}
-	return key, comment, checkAlgorithm(key)
+	return key, comment, CheckSSHKey(key)
 }
 
 // refuseOtherFormats tells apart what people paste by mistake.
@@ -62,7 +62,8 @@ func refuseOtherFormats(text string) error {
 	return nil
 }
 
-func checkAlgorithm(key ssh.PublicKey) error {
+// CheckSSHKey refuses keys whose kind or length is as good as none: nobody adds one, and no certificate may hold one.
+func CheckSSHKey(key ssh.PublicKey) error {
 	algorithm := key.Type()
 	switch {
 	case strings.Contains(algorithm, "-cert-"):

@@ -49,17 +49,24 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return err
 	}
+	door, err := a.openSSH(ctx, ln.Addr())
+	if err != nil {
+		return err
+	}
 	greet(out, cfg, ln.Addr(), first)
-	return a.run(ctx, srv, ln)
+	if door != nil {
+		door.greet(out, cfg)
+	}
+	return a.run(ctx, srv, ln, door)
 }
 
 // run serves until ctx ends or a listener fails, beside the workers that outlive requests.
-func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener) error {
+func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener, door *sshDoor) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	done := a.Background(work)
 	servers := []*http.Server{newServer(srv)}
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- servers[0].Serve(bounded(ln)) }()
 	if a.cfg.MetricsListen != "" {
 		m := newServer(srv.Metrics())
@@ -67,13 +74,24 @@ func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener) error
 		servers = append(servers, m)
 		go func() { failed <- m.ListenAndServe() }()
 	}
+	if door != nil {
+		go func() { failed <- door.serve() }()
+	}
 	var err error
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping: requests under way may finish", "within", a.cfg.ShutdownTimeout)
 	case err = <-failed:
 	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		if door != nil {
+			door.shutdown(a.cfg.ShutdownTimeout)
+		}
+	}()
 	drain(servers, a.cfg.ShutdownTimeout)
+	<-drained
 	stopWork()
 	<-done
 	if errors.Is(err, http.ErrServerClosed) {

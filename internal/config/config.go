@@ -7,6 +7,8 @@ import "time"
 type Config struct {
 	Data           string // the hub's folder
 	Listen         string
+	SSHListen      string // empty: no git over SSH
+	SSHCAKeys      string // file of public keys; empty: no certificates
 	URL            string // public URL; empty: taken from each request's host
 	SiteName       string
 	DatabaseURL    string

@@ -29,6 +29,8 @@ func (c *Config) settings() []Setting {
 	return []Setting{
 		{Name: "data", Help: "folder of the hub: database, files and cache, unless they are told to live elsewhere", value: text(&c.Data)},
 		{Name: "listen", Help: "address and port to serve on", value: text(&c.Listen)},
+		{Name: "ssh-listen", Help: "address and port for git over SSH, such as :2222; empty: off", value: text(&c.SSHListen)},
+		{Name: "ssh-ca-keys", Help: "file of public keys, one a line, of authorities whose SSH certificates name users; empty: only keys of users count", value: text(&c.SSHCAKeys)},
 		{Name: "url", Help: "public URL of the hub, as clients reach it; empty: taken from each request's host", value: text(&c.URL)},
 		{Name: "site-name", Help: "name of the hub on its pages", value: text(&c.SiteName)},
 		{Name: "database-url", Help: "sqlite:/path/to/file.db or postgres://user:password@host/database; empty: cairn.db in the data folder", value: text(&c.DatabaseURL), mask: maskURL},

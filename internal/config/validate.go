@@ -16,6 +16,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		notEmpty("data", c.Data),
 		checkListen("listen", c.Listen),
+		unlessEmpty(c.SSHListen, func() error { return checkListen("ssh-listen", c.SSHListen) }),
 		unlessEmpty(c.MetricsListen, func() error { return checkListen("metrics-listen", c.MetricsListen) }),
 		unlessEmpty(c.URL, func() error { return checkURL(c.URL) }),
 		checkScheme("database-url", c.DatabaseURL, "sqlite:/path/to/file.db or postgres://user:password@host/database", "sqlite:", "postgres://", "postgresql://"),

@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -56,6 +57,12 @@ type processError struct {
 	what   string
 	err    error
 	stderr string
+}
+
+// IsProcess reports that git itself ended badly, mostly for its client's doing.
+func IsProcess(err error) bool {
+	var e *processError
+	return errors.As(err, &e)
 }
 
 func (e *processError) Error() string { return e.what + ": " + e.err.Error() + ": " + e.stderr }

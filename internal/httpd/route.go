@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/hub"
 )
 
 // Handler serves one route. It returns an error instead of rendering it.
@@ -13,14 +14,16 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Route is a row of the table that is Cairn's whole HTTP surface.
 type Route struct {
-	ID      string      // operationId in api/openapi.yaml; may repeat for the prefixes and aliases of one operation
-	Method  string      // one method
-	Path    string      // in OpenAPI's notation: /api/{repoType}/{namespace}/{repo}/tree/{rev}/{path}
-	Right   authz.Right // checked before Handler runs, on the repository that the path names if it names one
-	Policy  Policy      // the rate limit that the route counts against; PolicyAPI if empty
-	Render  Renderer    // how errors look; RenderHub if nil
-	NoMove  bool        // answer a moved repository as if under its new name instead of a redirect
-	Handler Handler
+	ID     string      // operationId in api/openapi.yaml; may repeat for the prefixes and aliases of one operation
+	Method string      // one method
+	Path   string      // in OpenAPI's notation: /api/{repoType}/{namespace}/{repo}/tree/{rev}/{path}
+	Right  authz.Right // checked before Handler runs, on the repository that the path names if it names one
+	Policy Policy      // the rate limit that the route counts against; PolicyAPI if empty
+	Render Renderer    // how errors look; RenderHub if nil
+	// Identify finds who asks by a proof that this route takes beside the hub's own; not ok: the request has none.
+	Identify func(r *http.Request) (actor hub.Actor, ok bool, err error)
+	NoMove   bool // answer a moved repository as if under its new name instead of a redirect
+	Handler  Handler
 }
 
 // Policy names a rate limit as the Hub's headers do.

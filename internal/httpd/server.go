@@ -169,7 +169,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error {
 	st := Of(r)
 	if !provesItself(rt) {
-		actor, err := s.actor(r)
+		actor, err := s.identify(r, rt)
 		if err != nil {
 			return err
 		}
@@ -182,6 +182,15 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error 
 		return s.admitRepo(r, rt)
 	}
 	return s.o.Authz.Site(st.Actor, rt.Right)
+}
+
+func (s *Server) identify(r *http.Request, rt *Route) (hub.Actor, error) {
+	if rt.Identify != nil {
+		if actor, ok, err := rt.Identify(r); ok || err != nil {
+			return actor, err
+		}
+	}
+	return s.actor(r)
 }
 
 // admitRepo looks the repository up and checks the route's right on it. What the caller may not see answers exactly as

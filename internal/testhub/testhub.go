@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/account"
@@ -35,6 +36,9 @@ type Hub struct {
 	Admin  Caller // site administrator, user admin
 
 	unchecked bool
+	ssh       sync.Once
+	sshAddr   string
+	sshKeys   []string
 }
 
 // Caller is somebody with a token; the zero value is anonymous.

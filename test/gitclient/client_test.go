@@ -7,8 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
@@ -19,6 +21,23 @@ type user struct {
 	who  testhub.Caller
 	home string
 	env  []string
+	ssh  bool // by SSH instead of HTTP
+}
+
+// overSSH are the hubs whose users come by SSH.
+var overSSH sync.Map
+
+// everyDoor runs a test over HTTP and over SSH, on both kinds of storage.
+func everyDoor(t *testing.T, f func(t *testing.T, h *testhub.Hub)) {
+	t.Helper()
+	t.Run("http", func(t *testing.T) { testhub.Each(t, f) })
+	t.Run("ssh", func(t *testing.T) {
+		testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+			overSSH.Store(h, true)
+			t.Cleanup(func() { overSSH.Delete(h) })
+			f(t, h)
+		})
+	})
 }
 
 func as(t testing.TB, h *testhub.Hub, who testhub.Caller) *user {
@@ -30,11 +49,37 @@ func as(t testing.TB, h *testhub.Hub, who testhub.Caller) *user {
 	}
 	u.write(u.home, ".gitconfig", "[user]\n\tname = "+name+"\n\temail = "+name+"@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[gc]\n\tauto = 0\n[lfs]\n\tlocksverify = false\n")
 	u.env = []string{"HOME=" + u.home, "PATH=" + os.Getenv("PATH"), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "GIT_ASKPASS=/bin/false"}
+	if _, u.ssh = overSSH.Load(h); u.ssh {
+		if who.Token == "" { // nobody in particular is somebody over SSH
+			who = h.User("stranger-" + hub.NewID()[:8])
+		}
+		key, _ := h.AddKey(who)
+		u.useKey(key)
+	}
 	return u
 }
 
-// remote is a repository's address with the user's token in it.
+// useKey makes git come by SSH, with a key.
+func (u *user) useKey(k testhub.Key) {
+	u.t.Helper()
+	u.ssh = true
+	_, known := u.h.SSH()
+	u.write(u.home, "known_hosts", strings.Join(known, "\n")+"\n")
+	u.env = append(u.env, "GIT_SSH_COMMAND="+strings.Join(append([]string{"ssh"}, u.sshOptions(k)...), " "))
+}
+
+// sshOptions are Debian's ssh without anything of the machine's own, held to the hub's host keys.
+func (u *user) sshOptions(k testhub.Key) []string {
+	return []string{"-F", "none", "-i", k.File, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + filepath.Join(u.home, "known_hosts"), "-o", "GlobalKnownHostsFile=/dev/null"}
+}
+
+// remote is a repository's address, over HTTP with the user's token in it.
 func (u *user) remote(id string) string {
+	if u.ssh {
+		addr, _ := u.h.SSH()
+		return "ssh://git@" + addr + "/" + id
+	}
 	a, err := url.Parse(u.h.URL + "/" + id)
 	if err != nil {
 		u.t.Fatal(err)

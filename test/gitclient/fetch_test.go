@@ -11,7 +11,7 @@ import (
 
 // What the API commits, git clones: whole, by either protocol, shallow, without blobs, and what is added later.
 func TestFetch(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", true)

@@ -23,7 +23,7 @@ func randomText(seed uint64, n int) string {
 
 // Large files go through git-lfs: uploaded by a push, downloaded by a clone, served by the API in between.
 func TestLFS(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", true)

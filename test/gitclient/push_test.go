@@ -23,7 +23,7 @@ func resolve(t *testing.T, h *testhub.Hub, who testhub.Caller, id, rev, path str
 
 // What git pushes, the API lists and serves: files, branches, tags, moves, deletions, force-pushes.
 func TestPush(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", true)
@@ -97,7 +97,7 @@ func TestPush(t *testing.T) {
 
 // A push to a repository without anything in it, of a whole history with merges.
 func TestPushHistory(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Dataset, "alice/d", false)
@@ -129,7 +129,7 @@ func TestPushHistory(t *testing.T) {
 
 // Each refusal reaches the user in words that say what to do.
 func TestPushRefusals(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", false)

@@ -49,7 +49,7 @@ var layers = map[string]layer{
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
 	"internal/httpd/lfsapi": transport, "internal/httpd/adminapi": transport, "internal/httpd/webui": transport,
-	"internal/httpd/gitapi": transport,
+	"internal/httpd/gitapi": transport, "internal/sshd": transport,
 
 	"internal/app": assembly, "cmd/cairn": command,
 

@@ -36,7 +36,8 @@ type Deps struct {
 // API serves the routes.
 type API struct {
 	Deps
-	signer *xetapi.Signer
+	signer      *xetapi.Signer
+	credentials *Credentials
 }
 
 // New reads the signing key, making it on the hub's first start.
@@ -48,7 +49,12 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &API{d, xetapi.NewSigner(key, "object")}, nil
+	credentials, err := OpenCredentials(ctx, d.Secret)
+	if err != nil {
+		return nil, err
+	}
+	credentials.now = d.Now
+	return &API{d, xetapi.NewSigner(key, "object"), credentials}, nil
 }
 
 // Routes are the doors under each type's prefix. A repository's name may end in .git.
@@ -73,7 +79,7 @@ func (a *API) Routes() []httpd.Route {
 	for i := range rts {
 		rts[i].Render = httpd.RenderLFS
 	}
-	return rts
+	return a.byCredential(rts)
 }
 
 // verify confirms that an upload has arrived.

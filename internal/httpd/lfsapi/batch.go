@@ -22,6 +22,9 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
+	if err := a.fits(r, b.Operation); err != nil {
+		return err
+	}
 	st := httpd.Of(r)
 	if b.Operation == lfs.Upload {
 		if err := a.Authz.Repo(r.Context(), st.Actor, st.Repo.Subject(), authz.RepoWrite); err != nil {

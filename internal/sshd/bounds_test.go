@@ -1,0 +1,173 @@
+package sshd_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/sshd"
+	"github.com/cairnhub/cairn/internal/testhub"
+)
+
+// gone waits for the server to close a connection.
+func gone(c net.Conn, within time.Duration) bool {
+	_ = c.SetReadDeadline(time.Now().Add(within))
+	_, err := io.Copy(io.Discard, c)
+	return !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// Clients that say nothing, stop half way or come in crowds are cut or turned away; others go on.
+func TestSlowAndManyClients(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	key, _ := h.AddKey(alice)
+	_, addr := h.OpenSSH(sshd.Limits{Login: 300 * time.Millisecond, Idle: 400 * time.Millisecond, PerNetwork: 3, PerUser: 3, Sessions: 2, Tries: 3})
+
+	silent, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !gone(silent, 5*time.Second) {
+		t.Error("who never signs in stays")
+	}
+
+	idle, err := dial(addr, key.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if _ = idle.Wait(); time.Since(start) > 5*time.Second {
+		t.Error("who asks nothing stays")
+	}
+	stuck, err := dial(addr, key.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stuck.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	start = time.Now()
+	if err := s.Run("git-receive-pack alice/m"); err == nil || time.Since(start) > 5*time.Second {
+		t.Errorf("who says nothing in the middle of a push: %v after %v", err, time.Since(start))
+	}
+
+	var waiting []net.Conn
+	for range 3 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, c)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if c, err := dial(addr, key.Signer); err == nil {
+		t.Error("a fourth handshake from one address")
+		_ = c.Close()
+	}
+	for _, c := range waiting {
+		_ = c.Close()
+	}
+	time.Sleep(100 * time.Millisecond)
+
+	var open []*ssh.Client
+	for range 3 {
+		open = append(open, mustDial(t, addr, key.Signer))
+	}
+	fourth, err := dial(addr, key.Signer)
+	if err == nil {
+		if _, err = fourth.NewSession(); err == nil {
+			t.Error("a fourth connection of one user")
+		}
+	}
+	for range 2 {
+		if _, err := open[0].NewSession(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := open[0].NewSession(); err == nil {
+		t.Error("a third command on one connection")
+	}
+
+	wrong := []ssh.Signer{h.NewKey().Signer, h.NewKey().Signer, h.NewKey().Signer, key.Signer}
+	if _, err := ssh.Dial("tcp", addr, &ssh.ClientConfig{User: "git", Auth: []ssh.AuthMethod{ssh.PublicKeys(wrong...)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}); err == nil {
+		t.Error("a fourth key is tried")
+	}
+	if got := run(t, open[1], "git-upload-pack alice/m", "0000"); got.status != 0 {
+		t.Errorf("another connection: %+v", got)
+	}
+}
+
+// A stop lets the command under way finish, refuses new ones, and cuts what does not end in time.
+func TestShutdown(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	key, _ := h.AddKey(alice)
+	srv, addr := h.OpenSSH(sshd.Limits{})
+	c, idle := mustDial(t, addr, key.Signer), mustDial(t, addr, key.Signer)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin, _ := s.StdinPipe()
+	var out bytes.Buffer
+	s.Stdout = &out
+	if err := errors.Join(s.Setenv("GIT_PROTOCOL", "version=2"), s.Start("git-upload-pack alice/m")); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		srv.Shutdown(ctx)
+	}()
+	_ = idle.Wait() // was closed
+	if _, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+		t.Error("new connections are accepted")
+	}
+	if got, err := c.NewSession(); err == nil && got.Start("git-upload-pack alice/m") == nil {
+		t.Error("new commands are accepted")
+	}
+	_, _ = io.WriteString(stdin, "0014command=ls-refs\n0000")
+	_ = stdin.Close()
+	if err := s.Wait(); err != nil || !strings.Contains(out.String(), "refs/heads/main") {
+		t.Errorf("the command under way: %v, %q", err, &out)
+	}
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("the stop takes long")
+	}
+
+	srv, addr = h.OpenSSH(sshd.Limits{})
+	c = mustDial(t, addr, key.Signer)
+	if s, err = c.NewSession(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = s.StdinPipe()
+	if err := s.Start("git-receive-pack alice/m"); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	srv.Shutdown(ctx)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("a command that does not end holds the stop up for %v", took)
+	}
+}

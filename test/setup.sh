@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
-#   test/setup.sh            PostgreSQL, git-lfs and ssh from the system; the tests build versitygw (S3) from its Go module themselves
+#   test/setup.sh            PostgreSQL, git-lfs, ssh and gpg from the system; the tests build versitygw (S3) from its Go module themselves
 #   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder
 #   test/setup.sh lint       golangci-lint, built from its Go module
 set -euo pipefail
@@ -28,6 +28,7 @@ base() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing "PostgreSQL's server" postgresql
   command -v git-lfs >/dev/null || missing git-lfs git-lfs
   command -v ssh-keygen >/dev/null || missing ssh openssh-client
+  command -v gpg >/dev/null || missing gpg gnupg
 }
 
 clients() {

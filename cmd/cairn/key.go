@@ -15,7 +15,7 @@ import (
 )
 
 func keyCommand() *cobra.Command {
-	return group("key", "Manage SSH keys of users, and deploy keys of repositories", keyAdd(), keyList(), keyDelete())
+	return group("key", "Manage SSH and OpenPGP keys of users, and deploy keys of repositories", keyAdd(), keyList(), keyDelete())
 }
 
 // keyring is whose keys a command is about: a user's, or with --repo a repository's.
@@ -24,6 +24,7 @@ type keyring struct {
 	add    func(context.Context, account.NewSSHKey) (*account.SSHKey, error)
 	list   func(context.Context) ([]*account.SSHKey, error)
 	delete func(ctx context.Context, id string) error
+	gpg    *gpgKeys // nil of a repository
 }
 
 // keysOf finds the keyring that the arguments name, and gives the arguments behind it.
@@ -56,6 +57,7 @@ func keysOf(ctx context.Context, a *app.App, repoPath string, args []string) (*k
 		},
 		list:   func(ctx context.Context) ([]*account.SSHKey, error) { return accounts.SSHKeys(ctx, u.ID) },
 		delete: func(ctx context.Context, id string) error { return accounts.DeleteSSHKey(ctx, hub.Actor{}, u.ID, id) },
+		gpg:    &gpgKeys{accounts, u.ID},
 	}, args[1:], nil
 }
 
@@ -74,7 +76,7 @@ func keyAdd() *cobra.Command {
 	var repoPath, file string
 	c := &cobra.Command{
 		Use:   "add (USER | --repo NS/NAME [--write]) [--title T] [--file F]",
-		Short: "Add a public SSH key, which is read from the standard input or a file",
+		Short: "Add a public SSH key, or a user's OpenPGP key, which is read from the standard input or a file",
 		Args:  ownerArgs(&repoPath),
 		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
 			if n.MayWrite && repoPath == "" {
@@ -87,11 +89,11 @@ func keyAdd() *cobra.Command {
 			if n.Key, err = readPublicKey(c.InOrStdin(), file); err != nil {
 				return err
 			}
-			k, err := ring.add(c.Context(), n)
+			id, fingerprint, err := ring.addAny(c.Context(), n)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "Key %s (%s) added to %s.\n", k.ID, k.Fingerprint, ring.name)
+			fmt.Fprintf(c.OutOrStdout(), "Key %s (%s) added to %s.\n", id, fingerprint, ring.name)
 			return nil
 		}),
 	}
@@ -100,6 +102,18 @@ func keyAdd() *cobra.Command {
 	c.Flags().StringVar(&n.Title, "title", "", "title to recognise the key by (default: the key's comment)")
 	c.Flags().StringVar(&file, "file", "", "the .pub file to read instead of the standard input")
 	return c
+}
+
+// addAny adds a key of the kind that it is.
+func (k *keyring) addAny(ctx context.Context, n account.NewSSHKey) (id, fingerprint string, err error) {
+	if k.gpg != nil && isGPGKey(n.Key) {
+		return k.gpg.add(ctx, n.Title, n.Key)
+	}
+	key, err := k.add(ctx, n)
+	if err != nil {
+		return "", "", err
+	}
+	return key.ID, key.Fingerprint, nil
 }
 
 func readPublicKey(stdin io.Reader, file string) (string, error) {
@@ -112,7 +126,7 @@ func readPublicKey(stdin io.Reader, file string) (string, error) {
 		defer f.Close()
 		in = f
 	}
-	const most = 64 << 10
+	const most = 1 << 20
 	b, err := io.ReadAll(io.LimitReader(in, most))
 	return string(b), err
 }
@@ -121,7 +135,7 @@ func keyList() *cobra.Command {
 	var repoPath string
 	c := &cobra.Command{
 		Use:   "list (USER | --repo NS/NAME)",
-		Short: "List the SSH keys of a user or a repository",
+		Short: "List the keys of a user or a repository",
 		Args:  ownerArgs(&repoPath),
 		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
 			ring, _, err := keysOf(c.Context(), a, repoPath, args)
@@ -136,6 +150,15 @@ func keyList() *cobra.Command {
 			for _, k := range keys {
 				row(t, k.ID, k.Title, k.Algorithm, k.Fingerprint, yes(k.MayWrite), date(k.CreatedAt), date(k.LastUsedAt))
 			}
+			if ring.gpg != nil {
+				signing, err := ring.gpg.list(c.Context())
+				if err != nil {
+					return err
+				}
+				for _, k := range signing {
+					row(t, k.ID, k.Title, "openpgp", k.Fingerprint, "-", date(k.CreatedAt), "-")
+				}
+			}
 			return t.Flush()
 		}),
 	}
@@ -147,14 +170,14 @@ func keyDelete() *cobra.Command {
 	var repoPath string
 	c := &cobra.Command{
 		Use:   "delete (USER | --repo NS/NAME) ID",
-		Short: "Delete an SSH key; it opens nothing from then on",
+		Short: "Delete a key; it opens nothing and proves nothing from then on",
 		Args:  ownerArgs(&repoPath, "ID"),
 		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
 			ring, rest, err := keysOf(c.Context(), a, repoPath, args)
 			if err != nil {
 				return err
 			}
-			if err := ring.delete(c.Context(), rest[0]); err != nil {
+			if err := ring.gpg.delete(c.Context(), rest[0], ring.delete(c.Context(), rest[0])); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "Key %s deleted.\n", rest[0])

@@ -166,3 +166,21 @@ const (
 		FROM ssh_key k LEFT JOIN users u ON u.id = k.user_id
 		WHERE k.id = ? AND u.disabled_at IS NULL`
 )
+
+// OpenPGP keys, and who signs.
+const (
+	countGPGKeys   = `SELECT COUNT(*) FROM gpg_key WHERE user_id = ?`
+	insertGPGKey   = `INSERT INTO gpg_key (id, user_id, title, fingerprint, armored, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	insertGPGKeyID = `INSERT INTO gpg_key_id (key_id, gpg_id) VALUES (?, ?)`
+	listGPGKeys    = `SELECT id, user_id, title, fingerprint, armored, created_at FROM gpg_key WHERE user_id = ? ORDER BY created_at DESC, id DESC`
+	deleteGPGKey   = `DELETE FROM gpg_key WHERE user_id = ? AND id = ? RETURNING title, fingerprint`
+
+	selectGPGSigners = `
+		SELECT k.id, i.key_id AS named, k.fingerprint, k.armored, u.name AS user_name, u.email
+		FROM gpg_key_id i JOIN gpg_key k ON k.id = i.gpg_id JOIN users u ON u.id = k.user_id
+		WHERE i.key_id IN (?) ORDER BY k.created_at, k.id`
+
+	selectSSHSigners = `
+		SELECT k.id, k.fingerprint AS named, k.fingerprint, '' AS armored, u.name AS user_name, u.email
+		FROM ssh_key k JOIN users u ON u.id = k.user_id WHERE k.fingerprint IN (?)`
+)

@@ -17,6 +17,7 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
 	"github.com/cairnhub/cairn/internal/httpd/webui"
 	"github.com/cairnhub/cairn/internal/httpd/xetapi"
+	"github.com/cairnhub/cairn/internal/verify"
 )
 
 // Handler builds the hub's whole HTTP surface. observe, when not nil, sees every exchange; tests use it.
@@ -27,7 +28,8 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	}
 	var srv *httpd.Server
 	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) }}
-	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Client: func(r *http.Request) string { return srv.Client(r) },
+	signed := verify.New(a.accounts)
+	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, Client: func(r *http.Request) string { return srv.Client(r) },
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
 		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}, SpoolDir: a.cfg.CacheDir}
 	ops := &adminapi.API{Ready: a.Ready, Metrics: func() http.Handler { return srv.Metrics() }, Version: Version, Key: probe, JSON: contract.JSON, Text: contract.Markdown}
@@ -39,7 +41,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content}
+	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed}
 	smart := &gitapi.API{Git: a.gitServer(), Authz: a.authz, Log: a.log}
 	unserved, err := unservedRoutes()
 	if err != nil {

@@ -18,6 +18,8 @@ type Ref struct {
 	Name         string `json:"name"`
 	Ref          string `json:"ref"`
 	TargetCommit string `json:"targetCommit"`
+
+	Object hub.OID `json:"-"` // what the ref names: of an annotated tag the tag
 }
 
 // Refs are all refs of a repository by kind.
@@ -45,7 +47,7 @@ func (s *Service) Refs(ctx context.Context, r *repo.Repo, pulls bool) (*Refs, er
 			show   bool
 		}{{"refs/heads/", &out.Branches, true}, {"refs/tags/", &out.Tags, true}, {"refs/convert/", &out.Converts, true}, {"refs/pr/", &out.PullRequests, pulls}} {
 			if name, ok := strings.CutPrefix(x.Name, k.prefix); ok && k.show {
-				*k.list = append(*k.list, Ref{Name: name, Ref: x.Name, TargetCommit: x.OID.String()})
+				*k.list = append(*k.list, Ref{Name: name, Ref: x.Name, TargetCommit: x.OID.String(), Object: x.OID})
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 type PGPSignature struct {
 	KeyID   string    // of the key or subkey that claims to have made it, 16 upper-case hex digits
 	Created time.Time // as the signer says
+	Expires time.Time // zero, as nearly always: never
 	raw     []byte
 	hash    crypto.Hash
 }
@@ -47,7 +48,11 @@ func ParsePGP(text []byte) (*PGPSignature, error) {
 	if _, err := packets.Next(); !errors.Is(err, io.EOF) {
 		return nil, ErrMalformed
 	}
-	return &PGPSignature{KeyID: keyID(*sig.IssuerKeyId), Created: sig.CreationTime, raw: raw, hash: sig.Hash}, nil
+	s := &PGPSignature{KeyID: keyID(*sig.IssuerKeyId), Created: sig.CreationTime, raw: raw, hash: sig.Hash}
+	if sig.SigLifetimeSecs != nil && *sig.SigLifetimeSecs != 0 {
+		s.Expires = s.Created.Add(seconds(*sig.SigLifetimeSecs))
+	}
+	return s, nil
 }
 
 func keyID(id uint64) string { return fmt.Sprintf("%016X", id) }
@@ -143,7 +148,7 @@ func (k *PGPKey) Verify(s *PGPSignature, payload []byte, now time.Time) error {
 	}
 	// It is the key's. The library's judgement of times is not used: to it, a key that was renewed after it signed is
 	// not yet valid at the time of the signature.
-	if sig.SigLifetimeSecs != nil && *sig.SigLifetimeSecs != 0 && now.After(sig.CreationTime.Add(seconds(*sig.SigLifetimeSecs))) {
+	if !s.Expires.IsZero() && now.After(s.Expires) {
 		return ErrExpired
 	}
 	self, _ := k.entity.PrimarySelfSignature()

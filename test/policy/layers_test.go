@@ -37,13 +37,13 @@ var layers = map[string]layer{
 	"internal/lru": vocabulary, "internal/slot": vocabulary, // caches and queues, whatever of
 
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
-	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine,
+	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine, "internal/signature": engine,
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
-	"internal/gitserve": domain,
+	"internal/gitserve": domain, "internal/verify": domain,
 	"internal/filelock": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
@@ -69,6 +69,7 @@ func layerOf(pkg string) (layer, bool) {
 var siblings = map[string][]string{
 	"internal/lfs":            {"internal/git"},
 	"internal/patch":          {"internal/git"},
+	"internal/signature":      {"internal/git"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
 	"internal/jobs":           {"internal/db"},
@@ -80,6 +81,7 @@ var siblings = map[string][]string{
 	"internal/repo":           {"internal/account", "internal/authz"},
 	"internal/filelock":       {"internal/account"},
 	"internal/content":        {"internal/repo", "internal/authz", "internal/account"},
+	"internal/verify":         {"internal/account"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},
 	"internal/httpd/fileapi":  {"internal/httpd"},
@@ -103,7 +105,7 @@ var longFiles = map[string]string{"internal/xetstore/store_test.go": "one case p
 const maxLines = 600
 
 // processes are the packages that may start one: doctor looks for git, the test servers are started by tests.
-var processes = []string{"internal/app/doctor", "internal/gitstore/gitproc", "internal/httpd/gitapi", "internal/blob/blobtest/", "internal/db/dbtest/"}
+var processes = []string{"internal/app/doctor", "internal/gitstore/gitproc", "internal/httpd/gitapi", "internal/blob/blobtest/", "internal/db/dbtest/", "internal/signature/signaturetest/"}
 
 // vague are names that say nothing about what is inside.
 var vague = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "models", "types", "manager", "shared", "lib"}

@@ -206,6 +206,8 @@ var probes = map[string][]probe{
 	"telemetry":       {{}},
 	"addKey":          {{body: freshKey}},
 	"deleteKey":       {{refused: true}},
+	"addGpgKey":       {{body: object(map[string]any{"key": "none"}), refused: true}},
+	"deleteGpgKey":    {{refused: true}},
 	"addDeployKey":    {{body: freshKey}},
 	"deleteDeployKey": {{refused: true}},
 	"login":           {{headers: form, body: text("username=olga&password=correct+horse+battery+staple")}},

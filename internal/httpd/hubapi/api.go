@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/verify"
 )
 
 // API serves the Hub's routes.
@@ -19,6 +20,7 @@ type API struct {
 	Authz    *authz.Authorizer
 	Repos    *repo.Service
 	Content  *content.Service
+	Verify   *verify.Service
 	Site     Site
 	Limits   Limits
 	// Client names who a request counts against.
@@ -54,7 +56,7 @@ const (
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), []httpd.Route{
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
 	})

@@ -14,6 +14,8 @@ type commitItem struct {
 	Authors   []commitAuthor `json:"authors"`
 	Date      string         `json:"date"`
 	Formatted *formatted     `json:"formatted,omitempty"`
+
+	Verification *verification `json:"verification,omitempty"` // of a commit by itself, and of a list on request
 }
 
 type commitAuthor struct {

@@ -106,5 +106,8 @@ func (a *API) refs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if wantsExpanded(r, "verification") {
+		return a.refsVerified(w, r, refs)
+	}
 	return httpd.JSON(w, r, http.StatusOK, refs)
 }

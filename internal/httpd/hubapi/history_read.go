@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/httpd"
 )
 
@@ -35,9 +36,14 @@ func (a *API) commits(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		setNextPage(w, r, o.Page)
 	}
-	out, format := make([]commitItem, len(list)), wantsFormatted(r)
+	out, format := make([]commitItem, len(list)), wantsExpanded(r, "formatted")
 	for i, c := range list {
 		out[i] = commitOf(c.OID, c.Commit, format)
+	}
+	if wantsExpanded(r, "verification") {
+		if err := a.addVerifications(r, snap.Git, list, out); err != nil {
+			return err
+		}
 	}
 	return httpd.JSON(w, r, http.StatusOK, out)
 }
@@ -57,9 +63,9 @@ func setNextPage(w http.ResponseWriter, r *http.Request, page int) {
 	httpd.SetNextQuery(w, r, func(q url.Values) { q.Set("p", strconv.Itoa(page+1)) })
 }
 
-func wantsFormatted(r *http.Request) bool {
+func wantsExpanded(r *http.Request, what string) bool {
 	q := r.URL.Query()
-	return slices.Contains(append(q["expand"], q["expand[]"]...), "formatted")
+	return slices.Contains(append(q["expand"], q["expand[]"]...), what)
 }
 
 // showCommit answers a commit and a page of the files that it changed.
@@ -82,7 +88,13 @@ func (a *API) showCommit(w http.ResponseWriter, r *http.Request) error {
 	if shown.More {
 		setNextPage(w, r, o.Page)
 	}
-	return httpd.JSON(w, r, http.StatusOK, commitDetailOf(shown, wantsFormatted(r)))
+	out := commitDetailOf(shown, wantsExpanded(r, "formatted"))
+	signed, err := a.Verify.Commits(r.Context(), snap.Git, []gitstore.CommitInfo{{OID: shown.ID, Commit: shown.Commit}})
+	if err != nil {
+		return err
+	}
+	out.Verification = verificationOf(signed[0])
+	return httpd.JSON(w, r, http.StatusOK, out)
 }
 
 // compare answers the list of changed files in the words of git diff --raw, as the Hub does, or the patch.

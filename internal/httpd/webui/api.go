@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/verify"
 )
 
 // API serves the pages.
@@ -17,6 +18,7 @@ type API struct {
 	Authz    *authz.Authorizer
 	Repos    *repo.Service
 	Content  *content.Service
+	Verify   *verify.Service
 	// Addr is whom a login counts against: (*httpd.Server).Addr, set once the server exists. nil: the peer itself.
 	Addr func(r *http.Request) netip.Addr
 }

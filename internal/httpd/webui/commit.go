@@ -9,7 +9,9 @@ import (
 
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/verify"
 )
 
 const (
@@ -24,6 +26,7 @@ type commitPage struct {
 	Head           repoHead
 	Subject, Body  string
 	Author         string
+	Signed         *signedBy
 	When           time.Time
 	OID            string
 	TreePath       string
@@ -34,6 +37,29 @@ type commitPage struct {
 	More           bool // than were counted
 	Restricted     bool
 	NextPath       string
+}
+
+// signedBy is what the page says of a commit's signature; nil where there is none.
+type signedBy struct {
+	User string // who signed it and wrote it
+	Why  string // why it is not verified
+}
+
+var whyNotVerified = map[verify.Reason]string{
+	verify.UnknownKey: "nobody here has the key that signed it", verify.Bad: "the signature does not fit", verify.ExpiredKey: "the key had expired",
+	verify.RevokedKey: "the key was revoked", verify.BadEmail: "the key is not the author's", verify.Malformed: "the signature cannot be read",
+	verify.Unsupported: "signatures of this kind are not verified",
+}
+
+func (a *API) signed(r *http.Request, snap *content.Snapshot, c *content.Shown) (*signedBy, error) {
+	results, err := a.Verify.Commits(r.Context(), snap.Git, []gitstore.CommitInfo{{OID: c.ID, Commit: c.Commit}})
+	switch {
+	case err != nil || results[0].Reason == verify.Unsigned:
+		return nil, err
+	case results[0].Verified:
+		return &signedBy{User: results[0].Signer.User}, nil
+	}
+	return &signedBy{Why: whyNotVerified[results[0].Reason]}, nil
 }
 
 type changeRow struct {
@@ -82,6 +108,9 @@ func (a *API) commit(w http.ResponseWriter, r *http.Request) error {
 	p := commitPage{
 		page: repoPageOf(r, titleOf(c.Subject())), Head: head, Subject: titleOf(c.Subject()), Body: clip(c.Body(), maxMessage),
 		Author: clip(c.Author.Name, 100), When: c.Committer.When, OID: id, TreePath: base.tree(id, ""),
+	}
+	if p.Signed, err = a.signed(r, snap, shown); err != nil {
+		return err
 	}
 	p.Total, p.More, p.Restricted = shown.Stats.Files, shown.Stats.More, !may
 	if may {

@@ -27,6 +27,7 @@ import (
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/verify"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -57,8 +58,9 @@ func newWorld(t *testing.T, hubURL string) *world {
 		LFS: repo.LFSDefaults{Threshold: 10 << 20}})
 	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
-	pages := &webui.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content}
-	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content}
+	signed := verify.New(w.accounts)
+	pages := &webui.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed}
+	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed}
 	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},
 		pages.Routes(), api.Routes(), files.Routes())

@@ -85,7 +85,18 @@ func (s *Signer) GPG(stdin string, args ...string) string {
 // GPGKey makes a key for the signer's address and has git sign with it. It gives the key's fingerprint.
 func (s *Signer) GPGKey(algorithm string, options ...string) string {
 	s.t.Helper()
-	s.GPG("", append(options, "--quick-generate-key", "Alice <"+s.Email+">", algorithm, "sign", "never")...)
+	return s.generate("Alice <"+s.Email+">", algorithm, options...)
+}
+
+// GPGKeyAt makes a further key for an identity, dated as of a time (20200101T000000).
+func (s *Signer) GPGKeyAt(identity, algorithm, at string) string {
+	s.t.Helper()
+	return s.generate(identity, algorithm, "--faked-system-time", at)
+}
+
+func (s *Signer) generate(identity, algorithm string, options ...string) string {
+	s.t.Helper()
+	s.GPG("", append(options, "--quick-generate-key", identity, algorithm, "sign", "never")...)
 	fpr := ""
 	for _, line := range strings.Split(s.GPG("", "--with-colons", "--list-secret-keys"), "\n") {
 		if f := strings.Split(line, ":"); f[0] == "fpr" {

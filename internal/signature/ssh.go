@@ -68,8 +68,7 @@ func (s *SSHSignature) Verify(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	switch s.sig.Format { // the protocol forbids SHA-1
-	case ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA:
+	if f := s.sig.Format; f == ssh.KeyAlgoRSA || f == "ssh-dss" { // made with SHA-1, which the protocol forbids
 		return ErrUnsupported
 	}
 	signed := append([]byte(sshMagic), ssh.Marshal(struct{ Namespace, Reserved, HashName, Hash string }{

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
-#   test/setup.sh            PostgreSQL, git-lfs, ssh and gpg from the system; the tests build versitygw (S3) from its Go module themselves
+#   test/setup.sh            PostgreSQL, git-lfs, ssh, gpg and unzip from the system; the tests build versitygw (S3) from its Go module themselves
 #   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder
 #   test/setup.sh lint       golangci-lint, built from its Go module
 set -euo pipefail
@@ -29,6 +29,7 @@ base() {
   command -v git-lfs >/dev/null || missing git-lfs git-lfs
   command -v ssh-keygen >/dev/null || missing ssh openssh-client
   command -v gpg >/dev/null || missing gpg gnupg
+  command -v unzip >/dev/null || missing unzip unzip
 }
 
 clients() {

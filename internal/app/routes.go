@@ -27,7 +27,8 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		return nil, err
 	}
 	var srv *httpd.Server
-	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) }}
+	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) },
+		Client: func(r *http.Request) string { return srv.Client(r) }}
 	signed := verify.New(a.accounts)
 	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, Client: func(r *http.Request) string { return srv.Client(r) },
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},

@@ -39,7 +39,7 @@ const (
 
 // A parameter from which on the path is kept as it came, because revisions and file names may hold slashes,
 // written raw or as %2F. Rest gives it to the handler.
-var restParam = regexp.MustCompile(`\{(rev|path|compare|branch|tag)\}.*$`)
+var restParam = regexp.MustCompile(`\{(rev|path|compare|branch|tag|archive)\}.*$`)
 
 // pattern turns an OpenAPI path into chi's.
 func (rt Route) pattern() string {

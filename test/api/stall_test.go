@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,5 +45,57 @@ func TestStalledCommitHoldsUpNobody(t *testing.T) {
 	}
 	if took := time.Since(start); took > 15*time.Second {
 		t.Errorf("a commit waited %s for stalled ones", took)
+	}
+}
+
+// TestStalledArchivesHoldUpNobody: clients that do not read hold no processor, and one client holds a few places at most.
+func TestStalledArchivesHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	h := testhub.New(t)
+	alice, bob := model(h, "alice", "m", map[string]string{"small": "1"}), h.User("bob")
+	rnd, noise := rand.NewChaCha8([32]byte{}), make([]byte, 30<<20)
+	_, _ = rnd.Read(noise)
+	sha := putLarge(t, h, alice, "alice/m", string(noise))
+	ok[dict](t, "commit", commit(h, alice, "alice/m", header("large"), line("lfsFile", dict{"path": "large.bin", "algo": "sha256", "oid": sha, "size": len(noise)})))
+	begin := func(c testhub.Caller) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL+"/alice/m/archive/main.zip", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	for i := range 4 {
+		if resp := begin(alice); resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d: %d", i, resp.StatusCode)
+		}
+	}
+	a := get(h, alice, "/alice/m/archive/main.zip")
+	refused(t, "a fifth", a, 503, "", "wait")
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	start := time.Now()
+	resp := begin(bob)
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err != nil || n < int64(len(noise)) || time.Since(start) > 20*time.Second {
+		t.Errorf("another client's archive: %d bytes, %v, after %v", n, err, time.Since(start))
+	}
+}
+
+// TestArchiveIsFreedWhenTheClientGoes: places come back.
+func TestArchiveIsFreedWhenTheClientGoes(t *testing.T) {
+	t.Parallel()
+	h := testhub.New(t)
+	alice := model(h, "alice", "m", map[string]string{"small": "1"})
+	for range 20 { // more than one client may have at once
+		if a := get(h, alice, "/alice/m/archive/main.tar.gz"); a.Status != http.StatusOK {
+			t.Fatal(a.Status)
+		}
 	}
 }

@@ -37,7 +37,7 @@ var layers = map[string]layer{
 	"internal/lru": vocabulary, "internal/slot": vocabulary, // caches and queues, whatever of
 
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
-	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine, "internal/signature": engine,
+	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine, "internal/archive": engine, "internal/signature": engine,
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,

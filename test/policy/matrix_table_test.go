@@ -220,7 +220,7 @@ var probes = map[string][]probe{
 
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
-	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "prefix": "default", "file": "olga.svg",
+	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
 	"hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
 }
 

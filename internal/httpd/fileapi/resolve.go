@@ -17,17 +17,23 @@ type API struct {
 	Content *content.Service
 	// Count notes a download of a repository by the request's client; it must not block.
 	Count func(r *http.Request, repoID string)
+	// Client names who a request counts against.
+	Client func(r *http.Request) string
+
+	archives *httpd.Places
 }
 
 // Routes are the doors to files under each type's prefix.
 func (a *API) Routes() []httpd.Route {
+	a.archives = httpd.NewPlaces(archivesAtOnce, archivesEach)
 	var rts []httpd.Route
 	for _, t := range hub.RepoTypes {
 		base := "/" + t.Prefix() + "{namespace}/{repo}"
 		for _, m := range []string{http.MethodGet, http.MethodHead} {
 			rts = append(rts,
 				httpd.Route{ID: "resolveFile", Method: m, Path: base + "/resolve/{rev}/{path}", Right: authz.RepoContent, Policy: httpd.PolicyResolvers, Handler: a.resolve},
-				httpd.Route{ID: "rawFile", Method: m, Path: base + "/raw/{rev}/{path}", Right: authz.RepoContent, Policy: httpd.PolicyResolvers, Handler: a.raw})
+				httpd.Route{ID: "rawFile", Method: m, Path: base + "/raw/{rev}/{path}", Right: authz.RepoContent, Policy: httpd.PolicyResolvers, Handler: a.raw},
+				httpd.Route{ID: "downloadArchive", Method: m, Path: base + "/archive/{archive}", Right: authz.RepoContent, Policy: httpd.PolicyResolvers, Handler: a.archive})
 		}
 	}
 	return rts

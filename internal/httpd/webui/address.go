@@ -39,5 +39,8 @@ func (a address) blob(rev, path string) string    { return a.at("blob", rev, pat
 func (a address) resolve(rev, path string) string { return a.at("resolve", rev, path) }
 func (a address) commit(rev string) string        { return a.at("commit", rev, "") }
 
+// archive is where all files of a revision are, packed.
+func (a address) archive(rev string) string { return a.at("archive", rev, "") + ".zip" }
+
 // download is the address under which a browser saves a file instead of showing it.
 func (a address) download(rev, path string) string { return a.resolve(rev, path) + "?download=true" }

@@ -40,6 +40,7 @@ type treePage struct {
 	Latest    *commitLine
 	Files     fileList
 	FirstPath string
+	Archive   string // of the whole revision, on the page of its top folder
 }
 
 func (a *API) tree(w http.ResponseWriter, r *http.Request) error {
@@ -53,6 +54,9 @@ func (a *API) tree(w http.ResponseWriter, r *http.Request) error {
 	}
 	base := addressOf(snap.Repo.ID())
 	p := treePage{page: repoPageOf(r, clip(dir, 100)), Head: head, Rev: clip(rev, 100), Crumbs: crumbsOf(base, snap, rev, dir)}
+	if dir == "" {
+		p.Archive = base.archive(rev)
+	}
 	cursor := r.URL.Query().Get("cursor")
 	if cursor != "" {
 		p.FirstPath = base.tree(rev, dir)

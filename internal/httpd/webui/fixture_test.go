@@ -59,9 +59,10 @@ func newWorld(t *testing.T, hubURL string) *world {
 	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
 	signed := verify.New(w.accounts)
+	client := func(*http.Request) string { return "somebody" }
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed}
-	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed}
-	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}}
+	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
+	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},
 		pages.Routes(), api.Routes(), files.Routes())
 	w.must(err)

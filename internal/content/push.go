@@ -185,6 +185,8 @@ func (cur *current) check(c git.RefCommand) error {
 		return errs.New(errs.Conflict, "the ref has moved meanwhile; fetch first")
 	case !c.Old.IsZero():
 		return nil
+	case len(cur.names) >= gitstore.MaxRefs:
+		return gitstore.TooManyRefs()
 	case cur.folders[c.Name]:
 		return errs.New(errs.Conflict, "there are refs below %s/, so there can be none of this name", c.Name)
 	}

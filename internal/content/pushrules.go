@@ -132,6 +132,9 @@ func (w *objectRules) history(ctx context.Context, tip hub.OID) error {
 		if err != nil {
 			return errs.New(errs.Unprocessable, "the commit %s is damaged", oid)
 		}
+		if len(c.Parents) > maxParents {
+			return errs.New(errs.TooLarge, "the commit %s has %d parents; at most %d are taken", oid, len(c.Parents), maxParents)
+		}
 		if _, err := w.tree(ctx, c.Tree, ""); err != nil {
 			return err
 		}
@@ -140,8 +143,12 @@ func (w *objectRules) history(ctx context.Context, tip hub.OID) error {
 	return nil
 }
 
-// maxMessageObject bounds commits and tags in bytes, signatures and all: they are held in memory whenever history is read.
-const maxMessageObject = 4 << 20
+// Bounds of commits and tags, which are held in memory whenever history is read: bytes with signatures and all, and
+// parents, of which the largest merge that is known of has 66.
+const (
+	maxMessageObject = 4 << 20
+	maxParents       = 1000
+)
 
 func (w *objectRules) message(i int) ([]byte, error) {
 	if size := w.in.Catalog().Size(i); size > maxMessageObject {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -38,7 +41,9 @@ func (s *PackScan) Catalog(pack io.ReaderAt, size int64, idx []byte) (*Catalog, 
 	if err := j.resolveKinds(); err != nil {
 		return nil, err
 	}
-	if err := j.smallDeltas(pack, size); err != nil {
+	if err := j.smallDeltas(pack, size); errors.Is(err, ErrLimit) {
+		return IndexPack(pack, size, IndexLimits{Object: s.lim.Delta, Memory: 2 * s.lim.Delta}) // each base once
+	} else if err != nil {
 		return nil, err
 	}
 	return buildCatalog(objs, size, sum)
@@ -150,13 +155,34 @@ func (j *packJoin) resolveKinds() error {
 		}
 		for i := len(chain) - 1; i >= 0; i-- {
 			e := &entries[chain[i]]
-			e.kind, e.depth = entries[at].kind, entries[at].depth+1
+			e.kind, e.depth, e.chain = entries[at].kind, entries[at].depth+1, entries[at].length()+e.size
 			at = chain[i]
 		}
-		if entries[k].depth > maxDepth {
-			return malformed("delta chain longer than %d", maxDepth)
+		if err := j.tooDeep(&entries[k]); err != nil {
+			return err
 		}
 		j.fill(k)
+	}
+	return nil
+}
+
+// length is the bytes of an entry's chain, its own among them.
+func (e *scanEntry) length() int64 {
+	if e.packed.isDelta() {
+		return e.chain
+	}
+	return e.size
+}
+
+// usualDepth is how deep git nests deltas unless it is told otherwise (pack.depth).
+const usualDepth = 50
+
+func (j *packJoin) tooDeep(e *scanEntry) error {
+	switch {
+	case e.depth > maxDepth:
+		return malformed("delta chain longer than %d", maxDepth)
+	case e.depth > usualDepth && e.chain > j.scan.lim.Chain:
+		return fmt.Errorf("%w: a chain of %d deltas that makes %d bytes; run git repack -adf --depth=%d", ErrLimit, e.depth, e.chain, usualDepth)
 	}
 	return nil
 }
@@ -181,12 +207,14 @@ func (j *packJoin) smallDeltas(pack io.ReaderAt, size int64) error {
 		return j.objs[i].Offset, true
 	}}
 	x.keepBases(deltaBases)
+	x.work = &atomic.Int64{}
+	x.work.Store(64<<20 + 4*size)
 	for _, i := range j.at {
 		o := &j.objs[i]
 		if !o.Delta || o.Kind != KindBlob || o.Size > MaxPointer {
 			continue
 		}
-		_, data, err := x.resolve(o.Offset, j.scan.lim.Object)
+		_, data, err := x.resolve(o.Offset, MaxWhole)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -42,8 +43,15 @@ func (p *PackReader) KeepBases() *PackReader {
 	return p
 }
 
+// LimitWork bounds the bytes that are inflated and made by deltas altogether; after that every read says ErrLimit.
+func (p *PackReader) LimitWork(bytes int64) *PackReader {
+	p.x.work = &atomic.Int64{}
+	p.x.work.Store(bytes)
+	return p
+}
+
 // deltaBases is how many bytes of objects KeepBases holds.
-const deltaBases = 16 << 20
+const deltaBases = 24 << 20
 
 // Catalog is the pack's catalog.
 func (p *PackReader) Catalog() *Catalog { return p.cat }

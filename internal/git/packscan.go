@@ -13,7 +13,14 @@ import (
 type GuardLimits struct {
 	Bytes   int64 // of the pack
 	Objects int64
-	Object  int64 // inflated bytes of one object
+	Object  int64 // inflated bytes of one file that is packed whole; it is streamed
+	// Bytes of what is held in memory: a commit or a tag, a tree, and an object that takes part in a delta, as the
+	// result, as the base or as the delta itself.
+	Message, Tree, Delta int64
+	Tags                 int64 // number of tags that are packed whole
+	// Chain is the bytes that all objects of a delta chain of more than usualDepth may have together: whoever reads the
+	// last makes all of them.
+	Chain int64
 	// Inflated and Result bound the bytes that all streams inflate to, and that all deltas make, together. Each byte of
 	// the pack earns Ratio more of the first and DeltaRatio more of the second: honest histories compress well, too.
 	Inflated, Ratio    int64
@@ -36,6 +43,7 @@ type scanEntry struct {
 	base    int64 // OFS delta: offset of the base; REF delta: number of its id
 	pointer int32 // whole blobs: number of the pointer, from 1
 	depth   int32 // of deltas, once known
+	chain   int64 // bytes of all objects of its chain, once known: what making it costs
 	packed  Kind  // as packed
 	kind    Kind  // of the object, once known
 }
@@ -77,7 +85,8 @@ func (s *PackScan) scanRest(r io.ReaderAt, end int64, n int64) error {
 	src := &countingReader{}
 	src.reset(io.NewSectionReader(r, s.end, end-s.end))
 	lim := s.lim
-	lim.Inflated, lim.Result = 1<<62, 1<<62 // what the repository has is not the pusher's doing
+	lim.Inflated, lim.Result, lim.Tags = 1<<62, 1<<62, 1<<62 // what the repository has is not the pusher's doing
+	lim.Object, lim.Message, lim.Tree, lim.Delta = 1<<62, 1<<62, 1<<62, 1<<62
 	return (&packScanner{src: src, start: s.end, scan: s, lim: &lim}).read(n)
 }
 
@@ -95,6 +104,9 @@ type packScanner struct {
 	lim              *GuardLimits
 	inflated, result int64
 	head             headBuffer
+	tags             int64
+	large            map[int64]bool // offsets of objects that are too large for the base of a delta
+	byID             bool           // a delta has named its base by id, which may be any object
 }
 
 func (g *packScanner) at() int64 { return g.start + g.src.used() }
@@ -118,8 +130,8 @@ func (g *packScanner) entry() error {
 	if err != nil {
 		return err
 	}
-	if h.size > g.lim.Object {
-		return fmt.Errorf("%w: an object of %d bytes", ErrLimit, h.size)
+	if err := g.size(h, off); err != nil {
+		return err
 	}
 	used := g.at()
 	if used > g.lim.Bytes {
@@ -139,6 +151,55 @@ func (g *packScanner) entry() error {
 	}
 	g.scan.entries = append(g.scan.entries, e)
 	return nil
+}
+
+// size compares an entry's stated size with what its kind may have.
+func (g *packScanner) size(h entryHead, off int64) error {
+	limit := g.lim.Object
+	switch h.kind {
+	case KindTag:
+		if g.tags++; g.tags > g.lim.Tags {
+			return fmt.Errorf("%w: more than %d annotated tags", ErrLimit, g.lim.Tags)
+		}
+		limit = g.lim.Message
+	case KindCommit:
+		limit = g.lim.Message
+	case KindTree:
+		limit = g.lim.Tree
+	case kindOFSDelta, kindREFDelta:
+		limit = g.lim.Delta
+	}
+	if h.size > limit {
+		return tooLarge(h.kind, h.size)
+	}
+	return g.base(h, off)
+}
+
+// base refuses a delta over an object that is too large for it, which git would hold in memory. Which one is meant by an
+// id is not known here, so deltas of that form are not taken together with such an object.
+func (g *packScanner) base(h entryHead, off int64) error {
+	g.byID = g.byID || h.kind == kindREFDelta
+	if h.kind.Valid() && h.size > g.lim.Delta {
+		if g.large == nil {
+			g.large = map[int64]bool{}
+		}
+		g.large[off] = true
+	}
+	if g.byID && g.large != nil || h.kind == kindOFSDelta && g.large[h.baseOff] {
+		return fmt.Errorf("%w: a delta over an object of more than %d bytes", ErrLimit, g.lim.Delta)
+	}
+	return nil
+}
+
+func tooLarge(kind Kind, size int64) error {
+	what := "an object"
+	switch kind {
+	case KindCommit, KindTag:
+		what = "a " + kind.String()
+	case KindTree:
+		what = "a folder's list"
+	}
+	return fmt.Errorf("%w: %s of %d bytes", ErrLimit, what, size)
 }
 
 // stream inflates an entry to its end.
@@ -193,9 +254,9 @@ func (g *packScanner) deltaSizes(z io.Reader, size, used int64) (left, result in
 				break
 			}
 		}
-	}
-	if result > g.lim.Object {
-		return 0, 0, fmt.Errorf("%w: an object of %d bytes", ErrLimit, result)
+		if result > g.lim.Delta {
+			return 0, 0, tooLarge(kindOFSDelta, result)
+		}
 	}
 	if g.result += result; g.result > g.lim.Result+used*g.lim.DeltaRatio {
 		return 0, 0, fmt.Errorf("%w: the pack's deltas make more than %d bytes", ErrLimit, g.result-result)

@@ -13,7 +13,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-var roomy = git.GuardLimits{Bytes: 1 << 30, Objects: 1 << 20, Object: 64 << 20, Inflated: 1 << 30, Ratio: 50, Result: 1 << 30, DeltaRatio: 1000}
+var roomy = git.GuardLimits{Bytes: 1 << 30, Objects: 1 << 20, Object: 64 << 20, Message: 4 << 20, Tree: 16 << 20, Delta: 16 << 20, Tags: 1000, Chain: 64 << 20, Inflated: 1 << 30, Ratio: 50, Result: 1 << 30, DeltaRatio: 1000}
 
 // pointerDelta adds commits after which git packs pointers as deltas of each other.
 func pointerDelta(r repo) {

@@ -3,6 +3,7 @@ package git
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/lru"
@@ -14,12 +15,21 @@ type resolver struct {
 	end  int64                         // of the entries
 	find func(hub.OID) (int64, bool)   // where an object lies
 	kept *lru.Cache[int64, baseObject] // by offset; nil: nothing is kept
+	work *atomic.Int64                 // bytes that may still be inflated or made; nil: no bound
 }
 
 // baseObject is an object on which deltas may stand. Nobody changes its bytes.
 type baseObject struct {
 	kind Kind
 	data []byte
+}
+
+// spend counts work. Chains of deltas can be laid out so that each object costs all of its chain, whatever is kept.
+func (x *resolver) spend(n int) error {
+	if x.work != nil && x.work.Add(-int64(n)) < 0 {
+		return fmt.Errorf("%w: deltas that take too long to follow; git repack -adf makes others", ErrLimit)
+	}
+	return nil
 }
 
 func (x *resolver) keepBases(bytes int64) { x.kept = lru.New[int64, baseObject](bytes) }
@@ -33,7 +43,7 @@ func (x *resolver) get(off int64) (baseObject, bool) {
 
 // keep keeps an object that does not push out all others.
 func (x *resolver) keep(off int64, o baseObject) {
-	if x.kept != nil && len(o.data) <= deltaBases/4 {
+	if x.kept != nil && len(o.data) <= deltaBases/2 {
 		x.kept.Put(off, o, int64(len(o.data)))
 	}
 }
@@ -55,6 +65,9 @@ func (x *resolver) resolve(off, limit int64) (Kind, []byte, error) {
 		if !h.kind.isDelta() {
 			data, err := inflateAt(x.r, off, x.end, limit)
 			if err != nil {
+				return 0, nil, err
+			}
+			if err := x.spend(len(data)); err != nil {
 				return 0, nil, err
 			}
 			o := baseObject{h.kind, data}
@@ -82,6 +95,9 @@ func (x *resolver) apply(o baseObject, chain []int64, limit int64) (Kind, []byte
 			return 0, nil, err
 		}
 		if o.data, err = applyDelta(o.data, delta, limit); err != nil {
+			return 0, nil, err
+		}
+		if err := x.spend(len(delta) + len(o.data)); err != nil {
 			return 0, nil, err
 		}
 		x.keep(chain[k], o)

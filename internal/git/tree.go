@@ -9,6 +9,9 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
+// MaxTree is the size in bytes of the largest tree that is written or taken in: about 400,000 files in one folder.
+const MaxTree = 16 << 20
+
 // Mode is a tree entry's mode, as octal digits in the tree.
 type Mode uint32
 

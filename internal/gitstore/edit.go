@@ -160,6 +160,9 @@ func (ed *editor) write(raw []byte) (hub.OID, error) {
 	if len(raw) == 0 {
 		return hub.OID{}, nil
 	}
+	if len(raw) > git.MaxTree {
+		return hub.OID{}, errs.New(errs.TooLarge, "A folder's list of files may have %d bytes, about 400,000 files. Spread them over folders.", git.MaxTree)
+	}
 	oid, err := ed.w.AddBytes(git.KindTree, raw)
 	if err != nil {
 		return oid, err

@@ -70,6 +70,7 @@ type process struct {
 	stdin  io.Reader
 	stdout io.Writer
 	memory int64 // bytes that it may allocate; 0: as it likes
+	calm   bool  // gives way to what others do
 }
 
 // run runs git to its end or until ctx ends; then it and its children are killed. stderr is what it complained about.
@@ -99,6 +100,9 @@ func (c *Copies) run(ctx context.Context, p process) (stderr string, err error) 
 	ownGroup(cmd)
 	if err = cmd.Start(); err == nil {
 		limitMemory(cmd.Process.Pid, p.memory)
+		if p.calm {
+			calm(cmd.Process.Pid)
+		}
 		err = cmd.Wait()
 	}
 	if e := context.Cause(ctx); err != nil && e != nil {

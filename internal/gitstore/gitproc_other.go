@@ -5,3 +5,5 @@ package gitstore
 import "os/exec"
 
 func ownGroup(*exec.Cmd) {}
+
+func calm(int) {}

@@ -12,3 +12,6 @@ func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
+
+// calm gives way to others: who checks a push may take what processor time nobody else wants.
+func calm(pid int) { _ = syscall.Setpriority(syscall.PRIO_PGRP, pid, 10) }

@@ -18,14 +18,20 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// PushLimits are what one push may bring. A pack that inflates to far more than its size is refused while it comes in:
-// an honest history, whose deltas make many versions of each file, stays below by an order of magnitude.
+// PushLimits are what one push may bring. A pack that inflates to far more than its size is refused while it comes in,
+// and so is what would have to be held in memory: the processor time of a small pack stays under two seconds, the memory
+// under 64 MiB. Honest histories, whose deltas make many versions of each file, make 50 to 200 bytes of each of theirs.
 var PushLimits = git.GuardLimits{
 	Bytes:    8 << 30,
 	Objects:  20_000_000,
 	Object:   256 << 20,
-	Inflated: 256 << 20, Ratio: 50,
-	Result: 1 << 30, DeltaRatio: 1000,
+	Message:  4 << 20,
+	Tree:     git.MaxTree,
+	Delta:    16 << 20,
+	Tags:     2 * git.MaxPushRefs,
+	Chain:    64 << 20,
+	Inflated: 128 << 20, Ratio: 50,
+	Result: 512 << 20, DeltaRatio: 500,
 }
 
 // pushTime bounds the work on a pack that has come in.
@@ -90,9 +96,9 @@ func (in *Incoming) receive(ctx context.Context, pack io.Reader) (err error) {
 		return errs.Wrap("gitstore.Receive", err)
 	}
 	if in.cat, err = scan.Catalog(in.file, int64(in.file.Len()), idx); err != nil {
-		return wrapGit(err)
+		return wrapGit(guardError(err))
 	}
-	in.r = git.NewPackReader(in.file, in.cat).KeepBases()
+	in.r = git.NewPackReader(in.file, in.cat).KeepBases().LimitWork(PushLimits.Result + 2*PushLimits.DeltaRatio*in.cat.PackSize())
 	return nil
 }
 
@@ -114,6 +120,7 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 				"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + filepath.Join(in.copy.w.dir, "objects")},
 			stdin:  pr,
 			stdout: &out,
+			calm:   true,
 		})
 		_ = pr.CloseWithError(errGitEnded) // it may have read enough before the end
 		done <- ended{stderr, err}
@@ -146,7 +153,7 @@ func guardError(err error) error {
 	switch {
 	case errors.Is(err, git.ErrLimit):
 		return &errs.Error{Kind: errs.TooLarge, Op: "gitstore.Receive", Err: err, Msg: "The push is too large: " + detail(err, git.ErrLimit) +
-			". Push the history in parts, and large files with Git LFS."}
+			". Push the history in parts, and large files with Git LFS (git lfs migrate info --everything --above=10MB finds them)."}
 	case errors.Is(err, git.ErrMalformed):
 		return &errs.Error{Kind: errs.Invalid, Op: "gitstore.Receive", Err: err, Msg: "The pack is damaged: " + detail(err, git.ErrMalformed)}
 	}
@@ -207,7 +214,7 @@ func (in *Incoming) New(oid hub.OID) (i int, isNew bool) {
 // Object is the bytes of object i of the pack.
 func (in *Incoming) Object(i int) ([]byte, error) {
 	_, data, err := in.r.Object(i, git.MaxWhole)
-	return data, wrapGit(err)
+	return data, wrapGit(guardError(err))
 }
 
 // Entry is what lies at a path below a commit's tree, of the pack or the repository. Absent: errs.EntryNotFound.

@@ -72,9 +72,12 @@ func (s *Store) Refs(ctx context.Context, q db.Queryer, repoID, prefix string) (
 // prefixEnd is a string after all that start with prefix and are made of characters that refs may have.
 func prefixEnd(prefix string) string { return prefix + "\U0010ffff" }
 
+// MaxRefs is how many refs a repository may have: every clone is told all of them.
+const MaxRefs = 100_000
+
 // UpdateRefs moves refs by compare-and-swap, deletions first. errs.Conflict: a ref is not where it was expected, or a
-// new name and an existing one are a folder of each other; then tx must roll back. Where refs leave from is noted for
-// Collect. What it names must be in the repository: Publish sees to that.
+// new name and an existing one are a folder of each other; errs.TooLarge: there would be more than MaxRefs. Then tx must
+// roll back. Where refs leave from is noted for Collect. What it names must be in the repository: Publish sees to that.
 func (s *Store) UpdateRefs(ctx context.Context, tx *db.Tx, repoID string, ups []RefUpdate) error {
 	for _, up := range ups {
 		if up.New.IsZero() {
@@ -82,6 +85,9 @@ func (s *Store) UpdateRefs(ctx context.Context, tx *db.Tx, repoID string, ups []
 				return err
 			}
 		}
+	}
+	if err := s.checkRoom(ctx, tx, repoID, ups); err != nil {
+		return err
 	}
 	for _, up := range ups {
 		if !up.New.IsZero() {
@@ -91,6 +97,32 @@ func (s *Store) UpdateRefs(ctx context.Context, tx *db.Tx, repoID string, ups []
 		}
 	}
 	return nil
+}
+
+// checkRoom refuses new refs over MaxRefs.
+func (s *Store) checkRoom(ctx context.Context, tx *db.Tx, repoID string, ups []RefUpdate) error {
+	more := 0
+	for _, up := range ups {
+		if up.Old.IsZero() {
+			more++
+		}
+	}
+	if more == 0 {
+		return nil
+	}
+	var have int
+	if err := tx.Get(ctx, &have, `SELECT count(*) FROM git_ref WHERE repo_id = ?`, repoID); err != nil {
+		return errs.Wrap("gitstore.UpdateRefs", err)
+	}
+	if have+more > MaxRefs {
+		return TooManyRefs()
+	}
+	return nil
+}
+
+// TooManyRefs refuses a new ref.
+func TooManyRefs() error {
+	return errs.New(errs.TooLarge, "A repository may have at most %d branches, tags and other refs: delete some that nobody needs.", MaxRefs)
 }
 
 func (s *Store) deleteRef(ctx context.Context, tx *db.Tx, repoID string, up RefUpdate) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,9 +54,10 @@ const startTime = 30 * time.Second
 // Hub is a hub in a process of its own on a data folder. It outlives its process: Start may be called again.
 type Hub struct {
 	Data  string
-	URL   string // another one after each start
-	Token string // of the administrator whom the first start made
-	Files int    // descriptors that the process may open; 0: as many as this one
+	URL   string   // another one after each start
+	Token string   // of the administrator whom the first start made
+	Files int      // descriptors that the process may open; 0: as many as this one
+	Under []string // a program and its arguments to run the process under, such as a tracer
 
 	env     []string
 	log     string
@@ -90,6 +92,7 @@ func (h *Hub) Begin() (io.Reader, error) {
 	if h.Files > 0 {
 		args = []string{"/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.Files), bin}
 	}
+	args = append(slices.Clone(h.Under), args...)
 	p := exec.Command(args[0], append(args[1:], "serve", "--data", h.Data, "--listen", "127.0.0.1:0", "--log-level", "warn")...)
 	p.Env = append(os.Environ(), h.env...)
 	p.Stderr = log
@@ -152,6 +155,9 @@ func (h *Hub) MustStart(t testing.TB) time.Duration {
 	}
 	return took
 }
+
+// PID is the process's number.
+func (h *Hub) PID() int { return h.process.Process.Pid }
 
 // Kill ends the process as a power button would.
 func (h *Hub) Kill() {

@@ -144,7 +144,7 @@ func FuzzScanPack(f *testing.F) {
 	f.Add(pack)
 	f.Add(pack[:100])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := git.ScanPack(bytes.NewReader(b), git.GuardLimits{Bytes: 1 << 20, Objects: 1 << 10, Object: 1 << 20, Inflated: 1 << 20, Result: 1 << 20})
+		s, err := git.ScanPack(bytes.NewReader(b), git.GuardLimits{Bytes: 1 << 20, Objects: 1 << 10, Object: 1 << 20, Message: 1 << 20, Tree: 1 << 20, Delta: 1 << 20, Tags: 10, Chain: 1 << 20, Inflated: 1 << 20, Result: 1 << 20})
 		if err == nil {
 			_, _ = s.Catalog(bytes.NewReader(b), int64(len(b)), b)
 		}

@@ -107,7 +107,7 @@ func (c *clients) runAll(t *testing.T) {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "test_"), ".py")
 		t.Run("python/"+name, func(t *testing.T) { c.python(t, path) })
 	}
-	t.Run("js", c.js)
+	t.Run("js", func(t *testing.T) { c.js(t, "hub.mjs", c.model(t)) })
 }
 
 // python runs a file of pytest's, whose tests become subtests.
@@ -137,14 +137,39 @@ func (c *clients) python(t *testing.T, path string) []testCase {
 	return cases
 }
 
-// js runs all JavaScript; the file hub.mjs prints one line of JSON per test.
-func (c *clients) js(t *testing.T) {
+// js runs a script of JavaScript's, which prints one line of JSON per test.
+func (c *clients) js(t *testing.T, script string, args ...string) (cases []testCase) {
+	t.Helper()
 	work := t.TempDir()
+	c.lay(t, work)
+	cmd, out := c.command(t, work, "", append([]string{filepath.Join(work, script), c.write(t, work)}, args...)...)
+	var lines bytes.Buffer
+	cmd.Stdout = &lines
+	failure := cmd.Run()
+	failed := false
+	for line := range strings.Lines(lines.String()) {
+		var tc testCase
+		if json.Unmarshal([]byte(line), &tc) != nil {
+			continue
+		}
+		cases = append(cases, tc)
+		failed = failed || tc.problem() != ""
+		t.Run(tc.Name, func(t *testing.T) { tc.tell(t) })
+	}
+	if failure != nil && !failed || lines.Len() == 0 {
+		t.Errorf("node: %v\n%s%s", failure, &lines, out)
+	}
+	return cases
+}
+
+// lay puts all scripts and their imports into a folder: imports are looked up from where a script lies.
+func (c *clients) lay(t *testing.T, work string) {
+	t.Helper()
 	scripts, err := filepath.Glob("js/*.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range scripts { // a script's imports are looked up from where it lies
+	for _, path := range scripts {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -155,26 +180,6 @@ func (c *clients) js(t *testing.T) {
 	}
 	if err := os.Symlink(filepath.Join(c.tools, "node/node_modules"), filepath.Join(work, "node_modules")); err != nil {
 		t.Fatal(err)
-	}
-	cmd, out := c.command(t, work, "", filepath.Join(work, "hub.mjs"), c.write(t, work), c.model(t))
-	var lines bytes.Buffer
-	cmd.Stdout = &lines
-	failure := cmd.Run()
-	failed := false
-	for line := range strings.Lines(lines.String()) {
-		var r struct{ Name, Error string }
-		if json.Unmarshal([]byte(line), &r) != nil {
-			continue
-		}
-		failed = failed || r.Error != ""
-		t.Run(r.Name, func(t *testing.T) {
-			if r.Error != "" {
-				t.Error(r.Error)
-			}
-		})
-	}
-	if failure != nil && !failed || lines.Len() == 0 {
-		t.Errorf("node: %v\n%s%s", failure, &lines, out)
 	}
 }
 
@@ -227,7 +232,7 @@ func (c *clients) write(t *testing.T, work string) string {
 	return path
 }
 
-// testCase is a test in pytest's report.
+// testCase is a test in pytest's report, or one that a JavaScript told.
 type testCase struct {
 	Name    string  `xml:"name,attr"`
 	Seconds float64 `xml:"time,attr"`

@@ -102,6 +102,7 @@ func TestLargeFiles(t *testing.T) {
 					t.Run(v.name(), func(t *testing.T) { v.large(t, h, tools, f, s.name, uint64(j)) })
 				}
 			}
+			t.Run("js", func(t *testing.T) { largeJS(t, h, tools, f, s.name, i == 0) })
 		})
 	}
 }
@@ -125,7 +126,21 @@ func (v variant) large(t *testing.T, h *hub, tools string, f facts, storage stri
 		x.facts.Large = c.facts.Large
 		x.python(t, "versions/test_read.py")
 	})
-	h.do(t, http.MethodDelete, "/api/repos/delete", strings.NewReader(fmt.Sprintf(`{"name":"large-%s","organization":%q,"type":"model"}`, v.name(), writer)))
+}
+
+// largeJS sends a large file by @huggingface/hub, by Xet or, with useXet false, by LFS.
+func largeJS(t *testing.T, h *hub, tools string, f facts, storage string, xet bool) {
+	f.Large, f.Way = newLargeFile(t, 100), "lfs"
+	who := "@huggingface/hub useXet: false"
+	if xet {
+		f.Way, who = "batch", "@huggingface/hub useXet: true"
+	}
+	f.Large.Repo = writer + "/large-js"
+	c := clients{hub: h, tools: tools, venv: "python", facts: f}
+	for _, tc := range c.js(t, "large.mjs") {
+		report.add(who, storage, tc.Name, tc.took())
+	}
+	f.Large.readBack(t, h, who, storage)
 }
 
 // largeFile is a file to send and where it goes to.

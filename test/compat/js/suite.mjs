@@ -9,7 +9,8 @@ export function test(name, run) {
 export async function runAll() {
 	let failed = false;
 	for (const { name, run } of tests) {
-		let error = "";
+		let error; // absent: passed
+		const began = Date.now();
 		try {
 			await run();
 		} catch (e) {
@@ -17,7 +18,7 @@ export async function runAll() {
 			error = e?.stack ?? String(e);
 			if (e?.data) error += "\n" + JSON.stringify(e.data);
 		}
-		console.log(JSON.stringify({ name, error }));
+		console.log(JSON.stringify({ name, error, seconds: (Date.now() - began) / 1000 }));
 	}
 	process.exitCode = failed ? 1 : 0;
 }

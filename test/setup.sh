@@ -45,7 +45,18 @@ clients() {
     (cd "$cache/node" && npm install --silent --no-audit --no-fund)
     echo "$stamp" > "$cache/clients"
   fi
+  command -v aria2c >/dev/null || missing aria2 aria2
+  command -v wget >/dev/null || missing wget wget
+  command -v curl >/dev/null || missing curl curl
   versions
+  crates
+}
+
+# crates builds what runs the crate hf-hub, where Rust is. The tests say so where it is not.
+crates() {
+  if command -v cargo >/dev/null; then
+    (cd test/compat/rust && CARGO_TARGET_DIR=$cache/rust nice cargo build --quiet --locked)
+  fi
 }
 
 # versions makes an environment for each old and new huggingface_hub, without hf_xet and with it, and lays each hf_xet of

@@ -12,6 +12,10 @@ import (
 // get the answer that they know for a missing one.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	st := Of(r)
+	if registryPath(r.URL.Path) {
+		s.fail(w, r, errs.Unsupported(noRegistry))
+		return
+	}
 	if casPath(r.URL.Path) {
 		// A Xet token is not an access token, and clients take 404 for "this server speaks an older protocol".
 		st.Route = &Route{ID: "none", Render: RenderText}
@@ -29,6 +33,16 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.fail(w, r, errs.New(errs.NotFound, "There is nothing at this address. See /.well-known/openapi.md for what is."))
+}
+
+// noRegistry is printed as it is by those who ask: Ollama, and llama.cpp before 2026.
+const noRegistry = "This hub does not serve the registry that Ollama and older versions of llama.cpp pull from. " +
+	"Use a newer llama.cpp, or download the file with hf download and give its path."
+
+// registryPath recognises the addresses of an OCI registry: /v2/, /v2/{ns}/{repo}/manifests/{tag}, …/blobs/{digest}.
+func registryPath(path string) bool {
+	rest, under := strings.CutPrefix(path, "/v2/")
+	return under && (rest == "" || strings.Contains(rest, "/manifests/") || strings.Contains(rest, "/blobs/"))
 }
 
 // casPath recognises the addresses of the Xet protocol.

@@ -137,12 +137,27 @@ func (c *clients) python(t *testing.T, path string) []testCase {
 	return cases
 }
 
-// js runs a script of JavaScript's, which prints one line of JSON per test.
-func (c *clients) js(t *testing.T, script string, args ...string) (cases []testCase) {
+// js runs a script of JavaScript's.
+func (c *clients) js(t *testing.T, script string, args ...string) []testCase {
 	t.Helper()
 	work := t.TempDir()
 	c.lay(t, work)
 	cmd, out := c.command(t, work, "", append([]string{filepath.Join(work, script), c.write(t, work)}, args...)...)
+	return told(t, cmd, out)
+}
+
+// lines runs a program that tells of its tests by itself.
+func (c *clients) lines(t *testing.T, program string, args ...string) []testCase {
+	t.Helper()
+	work := t.TempDir()
+	cmd, out := c.command(t, work, program, args...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+work)
+	return told(t, cmd, out)
+}
+
+// told runs a program that prints one line of JSON per test, which become subtests.
+func told(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) (cases []testCase) {
+	t.Helper()
 	var lines bytes.Buffer
 	cmd.Stdout = &lines
 	failure := cmd.Run()
@@ -156,8 +171,8 @@ func (c *clients) js(t *testing.T, script string, args ...string) (cases []testC
 		failed = failed || tc.problem() != ""
 		t.Run(tc.Name, func(t *testing.T) { tc.tell(t) })
 	}
-	if failure != nil && !failed || lines.Len() == 0 {
-		t.Errorf("node: %v\n%s%s", failure, &lines, out)
+	if failure != nil && !failed || len(cases) == 0 {
+		t.Errorf("%s: %v\n%s%s", cmd.Path, failure, &lines, out)
 	}
 	return cases
 }
@@ -206,7 +221,7 @@ func (c *clients) command(t *testing.T, work, program string, args ...string) (*
 	}
 	if program == "" {
 		program = "node"
-	} else {
+	} else if strings.Contains(program, "/") && !filepath.IsAbs(program) {
 		program = filepath.Join(c.tools, program)
 	}
 	cmd := exec.CommandContext(ctx, program, args...)

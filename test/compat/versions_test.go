@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,22 @@ func (v variant) name() string {
 	return v.version + "-plain"
 }
 
+// label names what is installed, for the report.
+func (v variant) label(tools string) string {
+	var names []string
+	for _, module := range []string{"huggingface_hub", "hf_xet"} {
+		found, _ := filepath.Glob(filepath.Join(tools, "versions", v.name(), "lib/python3*/site-packages", module+"-*.dist-info"))
+		for _, f := range found {
+			_, version, _ := strings.Cut(strings.TrimSuffix(filepath.Base(f), ".dist-info"), "-")
+			names = append(names, module+" "+version)
+		}
+	}
+	if !v.xet {
+		names = append(names, "no hf_xet")
+	}
+	return strings.Join(names, ", ")
+}
+
 // client is the runner of a variant's scripts.
 func (v variant) client(t *testing.T, h *hub, tools string, f facts) *clients {
 	t.Helper()
@@ -58,7 +76,7 @@ func TestVersions(t *testing.T) {
 			f := people(t, h)
 			for _, v := range variants {
 				t.Run(v.name(), func(t *testing.T) {
-					defer report.time(t, "huggingface_hub "+v.name(), s.name, "tour")()
+					defer report.time(t, v.label(tools), s.name, "tour")()
 					v.client(t, h, tools, f).python(t, "versions/test_usual.py")
 				})
 			}
@@ -76,7 +94,7 @@ func olderXet(t *testing.T, h *hub, tools string, f facts, storage string) {
 	for _, folder := range found {
 		_, version, _ := strings.Cut(filepath.Base(folder), "==")
 		t.Run(version, func(t *testing.T) {
-			defer report.time(t, "hf_xet "+version, storage, "tour")()
+			defer report.time(t, "huggingface_hub 0.36, hf_xet "+version, storage, "up, down, a change")()
 			c := variant{"0.36", true, "batch"}.client(t, h, tools, f)
 			c.facts.Variant = "hf-xet-" + version
 			c.env = []string{"PYTHONPATH=" + folder}
@@ -109,7 +127,7 @@ func TestLargeFiles(t *testing.T) {
 
 func (v variant) large(t *testing.T, h *hub, tools string, f facts, storage string, seed uint64) {
 	file := newLargeFile(t, seed)
-	who := "huggingface_hub " + v.name()
+	who := v.label(tools)
 	c := v.client(t, h, tools, f)
 	c.facts.Large = file
 	c.facts.Large.Repo = writer + "/large-" + v.name()
@@ -131,9 +149,9 @@ func (v variant) large(t *testing.T, h *hub, tools string, f facts, storage stri
 // largeJS sends a large file by @huggingface/hub, by Xet or, with useXet false, by LFS.
 func largeJS(t *testing.T, h *hub, tools string, f facts, storage string, xet bool) {
 	f.Large, f.Way = newLargeFile(t, 100), "lfs"
-	who := "@huggingface/hub useXet: false"
+	who := javaScript(t, tools) + ", useXet: false"
 	if xet {
-		f.Way, who = "batch", "@huggingface/hub useXet: true"
+		f.Way, who = "batch", javaScript(t, tools)+", useXet: true"
 	}
 	f.Large.Repo = writer + "/large-js"
 	c := clients{hub: h, tools: tools, venv: "python", facts: f}
@@ -141,6 +159,20 @@ func largeJS(t *testing.T, h *hub, tools string, f facts, storage string, xet bo
 		report.add(who, storage, tc.Name, tc.took())
 	}
 	f.Large.readBack(t, h, who, storage)
+}
+
+// javaScript is the client's name and version.
+func javaScript(t *testing.T, tools string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(tools, "node/node_modules/@huggingface/hub/package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct{ Name, Version string }
+	if err := json.Unmarshal(b, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p.Name + " " + p.Version
 }
 
 // largeFile is a file to send and where it goes to.
@@ -152,24 +184,26 @@ type largeFile struct {
 	Repo   string `json:"repo"`
 }
 
-// newLargeFile writes bytes that neither compress nor repeat, the same for the same seed.
-func newLargeFile(t *testing.T, seed uint64) largeFile {
+func newLargeFile(t *testing.T, seed uint64) largeFile { return newFile(t, seed, large) }
+
+// newFile writes bytes that neither compress nor repeat, the same for the same seed.
+func newFile(t *testing.T, seed uint64, size int64) largeFile {
 	t.Helper()
 	var key [32]byte
-	key[0] = byte(seed)
+	copy(key[:], fmt.Sprint(seed))
 	path := filepath.Join(t.TempDir(), "weights.bin")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.New()
-	if _, err := io.CopyN(io.MultiWriter(f, sum), rand.NewChaCha8(key), large); err != nil {
+	if _, err := io.CopyN(io.MultiWriter(f, sum), rand.NewChaCha8(key), size); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return largeFile{Path: path, Name: "weights.bin", SHA256: hex.EncodeToString(sum.Sum(nil)), Size: large}
+	return largeFile{Path: path, Name: "weights.bin", SHA256: hex.EncodeToString(sum.Sum(nil)), Size: size}
 }
 
 // readBack fetches the file by a plain GET and by LFS.
@@ -210,6 +244,32 @@ func (f largeFile) lfsAddress(t *testing.T, h *hub) string {
 		t.Fatalf("the batch gives no address: %+v", out)
 	}
 	return out.Objects[0].Actions["download"].Href
+}
+
+// count is how many requests of an operation the hub has answered with success.
+func (c *clients) count(t *testing.T, operation string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.hub.endpoint+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.hub.token)
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	lines := bufio.NewScanner(a.Body)
+	for lines.Scan() {
+		if n, ok := strings.CutPrefix(lines.Text(), `cairn_http_requests_total{operation="`+operation+`",status="2xx"} `); ok {
+			v, err := strconv.ParseFloat(n, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(v)
+		}
+	}
+	return 0
 }
 
 // do sends a request as the writer, which must succeed, and gives the answer.

@@ -195,6 +195,17 @@ func (k *clonePacks) oldest() (oldest *clonePack) {
 	return oldest
 }
 
+// trim forgets what nobody has read since a time.
+func (k *clonePacks) trim(before time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, cp := range k.byKey {
+		if cp.readers == 0 && cp.used.Before(before) {
+			k.forget(cp)
+		}
+	}
+}
+
 // dropOlder forgets what was made for a repository before its refs moved.
 func (k *clonePacks) dropOlder(than *clonePack) {
 	for _, cp := range k.byKey {

@@ -278,8 +278,8 @@ func (c *Copies) evict(keep *warmCopy) {
 	}
 }
 
-// Trim removes the copies, and the packs of the store's cache, that nobody has used for a time: what was collected since
-// leaves the node's disk with them.
+// Trim removes the copies, the packs for clones and those of the store's cache that nobody has used for a time: what was
+// collected since leaves the node's disk with them.
 func (c *Copies) Trim(age time.Duration) {
 	var dirs []string
 	before := time.Now().Add(-age)
@@ -293,6 +293,7 @@ func (c *Copies) Trim(age time.Duration) {
 	for _, dir := range dirs {
 		_ = os.RemoveAll(dir)
 	}
+	c.clones.trim(before)
 	c.s.files.trim(age)
 }
 

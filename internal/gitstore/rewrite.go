@@ -46,7 +46,10 @@ func (rw *Rewrite) Concerned(ctx context.Context) (bool, error) {
 }
 
 // Write sets where objects go from now on: those made before are in the pack that was set before.
-func (rw *Rewrite) Write(w *PackWriter) { rw.w = w }
+func (rw *Rewrite) Write(w *PackWriter) {
+	rw.w = w
+	w.builtOn(rw.r)
+}
 
 // maxTagDepth is how many tags of tags are followed.
 const maxTagDepth = 10

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"hash"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -112,75 +111,4 @@ func (p *progressMeter) add(n int) {
 	if p.report != nil {
 		p.report(p.done, p.total)
 	}
-}
-
-const (
-	hashBlock  = 256 << 10
-	hashBlocks = 3
-)
-
-// asyncHash is SHA-256 in a goroutine of its own, so that its writer can go on meanwhile. It holds 768 KiB; finish must
-// be called, once.
-type asyncHash struct {
-	full, free chan []byte
-	block      []byte
-	blocks     int
-	hash       hash.Hash
-	done       chan struct{}
-}
-
-// newAsyncHash hashes with h, which is the goroutine's until finish returns.
-func newAsyncHash(h hash.Hash) *asyncHash {
-	a := &asyncHash{full: make(chan []byte, hashBlocks), free: make(chan []byte, hashBlocks), hash: h, done: make(chan struct{})}
-	go a.run()
-	return a
-}
-
-func (h *asyncHash) run() {
-	defer close(h.done)
-	for b := range h.full {
-		_, _ = h.hash.Write(b) // never fails
-		h.free <- b[:0]
-	}
-}
-
-var _ io.Writer = (*asyncHash)(nil)
-
-func (h *asyncHash) Write(p []byte) (int, error) {
-	n := len(p)
-	for len(p) > 0 {
-		if h.block == nil {
-			h.block = h.next()
-		}
-		k := min(len(p), cap(h.block)-len(h.block))
-		h.block = append(h.block, p[:k]...)
-		p = p[k:]
-		if len(h.block) == cap(h.block) {
-			h.full <- h.block
-			h.block = nil
-		}
-	}
-	return n, nil
-}
-
-func (h *asyncHash) next() []byte {
-	if h.blocks < hashBlocks {
-		select {
-		case b := <-h.free:
-			return b
-		default:
-			h.blocks++
-			return make([]byte, 0, hashBlock)
-		}
-	}
-	return <-h.free
-}
-
-// finish waits until all is hashed that was written.
-func (h *asyncHash) finish() {
-	if len(h.block) > 0 {
-		h.full <- h.block
-	}
-	close(h.full)
-	<-h.done
 }

@@ -3,7 +3,6 @@ package xetstore
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"io"
 	"slices"
 
@@ -36,13 +35,11 @@ func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
 	in := newIngest(ctx, s, sc)
 	defer in.abort()
-	sha := newAsyncHash(sha256.New())
-	err := in.read(io.TeeReader(bounded(r, want), sha))
-	sha.finish()
-	if err != nil {
+	sha := sha256.New()
+	if err := in.read(bounded(r, want), sha); err != nil {
 		return File{}, err
 	}
-	sum := hub.SHA256(sha.hash.Sum(nil))
+	sum := hub.SHA256(sha.Sum(nil))
 	if err := want.check(in.size, sum); err != nil {
 		return File{}, err
 	}
@@ -51,7 +48,7 @@ func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 	}
 	f := File{RepoID: sc.RepoID, Hash: in.tree.FileHash(), Size: in.size, SHA256: sum}
 	reg := in.registration(f)
-	err = s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
+	err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
 	return f, err
 }
 
@@ -128,39 +125,28 @@ func newIngest(ctx context.Context, s *Store, sc Scope) *ingest {
 	return &ingest{ctx: ctx, store: s, scope: sc, since: s.micros(), known: newChunkMap(), number: map[xet.Hash]int32{}, asked: askAfterLoss}
 }
 
-func (in *ingest) read(r io.Reader) error {
-	chunker := xet.NewChunker(r)
-	for {
-		chunk, err := chunker.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = in.add(chunk, xet.ChunkHash(chunk))
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (in *ingest) add(chunk []byte, h xet.Hash) error {
+// add takes a chunk as the file's next, and its buffer over.
+func (in *ingest) add(b *chunkBuffer, h xet.Hash) error {
+	n := b.n
 	if in.size == 0 {
 		in.first = h
 	}
-	in.size += int64(len(chunk))
-	in.tree.Add(xet.Leaf{Hash: h, Size: uint64(len(chunk))})
+	in.size += int64(n)
+	in.tree.Add(xet.Leaf{Hash: h, Size: uint64(n)})
 	at, ok, err := in.find(h)
+	if err != nil || ok {
+		b.release()
+	}
 	if err != nil {
 		return err
 	}
 	if !ok {
-		if at, err = in.keep(chunk, h); err != nil {
+		if at, err = in.keep(b, h); err != nil {
 			return err
 		}
 		in.known.add(h, at)
 	}
-	in.term(at, len(chunk))
+	in.term(at, n)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package xetstore
 
 import (
 	"context"
-	"sync"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -23,28 +22,15 @@ type xorbUpload struct {
 }
 
 type pendingChunk struct {
-	buf *[xet.MaxChunk]byte
-	n   int
+	buf *chunkBuffer
 	h   xet.Hash
 }
 
-// rawBuffers hold one chunk each.
-var rawBuffers = sync.Pool{New: func() any { return new([xet.MaxChunk]byte) }}
-
-// chunksAhead are on their way from the chunker to the xorb: 8 × 128 KiB.
-const chunksAhead = 8
-
-// keep puts a chunk into the xorb that is being written.
-func (in *ingest) keep(chunk []byte, h xet.Hash) (chunkPlace, error) {
-	if in.cur != nil && (in.cur.count == xet.MaxXorbChunks || in.cur.raw+len(chunk) > xet.MaxXorbRaw) {
-		if err := in.finishXorb(); err != nil {
-			return chunkPlace{}, err
-		}
-	}
-	if in.cur == nil {
-		if err := in.startXorb(); err != nil {
-			return chunkPlace{}, err
-		}
+// keep puts a chunk into the xorb that is being written, and takes its buffer over.
+func (in *ingest) keep(b *chunkBuffer, h xet.Hash) (chunkPlace, error) {
+	if err := in.room(b.n); err != nil {
+		b.release()
+		return chunkPlace{}, err
 	}
 	c := in.cur
 	at := chunkPlace{c.number, uint32(c.count)}
@@ -52,8 +38,21 @@ func (in *ingest) keep(chunk []byte, h xet.Hash) (chunkPlace, error) {
 		c.chunks = append(c.chunks, chunkRow{chunk: h})
 	}
 	c.count++
-	c.raw += len(chunk)
-	return at, c.send(in.ctx, chunk, h)
+	c.raw += b.n
+	return at, c.send(in.ctx, pendingChunk{b, h})
+}
+
+// room makes sure that there is a xorb to which a chunk can be added.
+func (in *ingest) room(chunk int) error {
+	if in.cur != nil && (in.cur.count == xet.MaxXorbChunks || in.cur.raw+chunk > xet.MaxXorbRaw) {
+		if err := in.finishXorb(); err != nil {
+			return err
+		}
+	}
+	if in.cur != nil {
+		return nil
+	}
+	return in.startXorb()
 }
 
 func (in *ingest) startXorb() error {
@@ -71,14 +70,13 @@ func (in *ingest) startXorb() error {
 	return nil
 }
 
-// send hands a copy of the chunk to the writing goroutine.
-func (c *xorbUpload) send(ctx context.Context, chunk []byte, h xet.Hash) error {
-	p := pendingChunk{rawBuffers.Get().(*[xet.MaxChunk]byte), len(chunk), h}
-	copy(p.buf[:], chunk)
+// send hands a chunk to the writing goroutine.
+func (c *xorbUpload) send(ctx context.Context, p pendingChunk) error {
 	select {
 	case c.in <- p:
 		return nil
 	case <-ctx.Done():
+		p.buf.release()
 		return ctx.Err()
 	}
 }
@@ -89,10 +87,10 @@ func (c *xorbUpload) write() {
 	w := xet.NewXorbWriter(c.up)
 	for p := range c.in {
 		if c.err == nil {
-			_, _ = w.Add(p.buf[:p.n], p.h) // the sender knows what fits
+			_, _ = w.Add(p.buf.chunk(), p.h) // the sender knows what fits
 			c.err = w.Err()
 		}
-		rawBuffers.Put(p.buf)
+		p.buf.release()
 	}
 	index, err := w.Finish()
 	if c.err == nil {

@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"hash"
 	"io"
 	"slices"
 
@@ -96,15 +97,11 @@ func (s *Store) putPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag
 	in := newIngest(ctx, s, sc)
 	defer in.abort()
 	want := Expect{Size: p.Size}
-	r = bounded(r, want)
+	var h hash.Hash
 	if sum != nil {
-		async := newAsyncHash(sum.hash)
-		err = in.read(io.TeeReader(r, async))
-		async.finish()
-	} else {
-		err = in.read(r)
+		h = sum.hash
 	}
-	if err == nil {
+	if err = in.read(bounded(r, want), h); err == nil {
 		err = want.check(in.size, hub.SHA256{})
 	}
 	if err == nil {

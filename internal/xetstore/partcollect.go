@@ -42,7 +42,9 @@ func (s *Store) CollectParts(ctx context.Context, age time.Duration) error {
 	return errs.Wrap("xetstore.CollectParts", s.freeGraves(ctx))
 }
 
-// bury removes the rows of an abandoned upload and of its xorbs, which from then on exist for nobody.
+// bury removes the rows of an abandoned upload and of its xorbs, which from then on exist for nobody. What was touched after
+// the upload's last part is left to who touched it: the next upload in parts, as they are buried in the order of their end, or
+// somebody else.
 func (s *Store) bury(ctx context.Context, tx *db.Tx, upload string, before int64) error {
 	var last int64
 	if err := tx.Get(ctx, &last, selectLastPart, upload); err != nil || last >= before {

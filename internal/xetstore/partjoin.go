@@ -58,7 +58,7 @@ func (in *ingest) cutAgain(w *partWalk) (*partWalk, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := in.add(chunk, xet.ChunkHash(chunk)); err != nil {
+		if err := in.add(newChunkBuffer(chunk, 1), xet.ChunkHash(chunk)); err != nil {
 			return nil, err
 		}
 		pos += int64(len(chunk))

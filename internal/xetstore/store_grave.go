@@ -9,7 +9,7 @@ import (
 
 // Statements about abandoned uploads and the removal of their xorbs.
 const (
-	selectAbandoned   = "SELECT upload FROM xet_part GROUP BY upload HAVING MAX(created_at) < ? ORDER BY upload LIMIT ?"
+	selectAbandoned   = "SELECT upload FROM xet_part GROUP BY upload HAVING MAX(created_at) < ? ORDER BY MAX(created_at), upload LIMIT ?"
 	selectLastPart    = "SELECT CAST(COALESCE(MAX(created_at), 0) AS BIGINT) FROM xet_part WHERE upload = ?"
 	selectUploadXorbs = "SELECT xorb FROM xet_part_xorb WHERE upload = ? ORDER BY xorb"
 

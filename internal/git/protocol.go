@@ -273,6 +273,28 @@ func ParseUpload(p *PktReader) (*UploadRequest, error) {
 	}
 }
 
+// ParseWants reads what a client of version 0 wants, up to the packet that ends it: on a connection of its own the client
+// then says what it has.
+func ParseWants(p *PktReader) (*UploadRequest, error) {
+	q := &UploadRequest{}
+	for {
+		kind, line, err := p.Line()
+		if err == io.EOF && q.Command == CommandNone || err == nil && kind != PktData {
+			return q, nil
+		}
+		if err == io.EOF {
+			err = malformed("request without an end")
+		}
+		if err == nil {
+			q.Command = CommandFetch
+			err = q.want(line)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
 // RefCommand is one ref that a push wants to move. Zero Old: create it. Zero New: delete it.
 type RefCommand struct {
 	Name     string

@@ -16,7 +16,7 @@ const MaxFetchRequest = 64 << 20
 // Upload serves one request of a fetch that stands for itself: any of version 2, and those of version 0 over HTTP. more
 // is false when the client has nothing to ask, or was told that it asked for too much.
 func (s *Server) Upload(ctx context.Context, r *repo.Repo, v2 bool, c Conn) (more bool, err error) {
-	spool := git.NewSpool("", 1<<20)
+	spool := git.NewSpool("", spoolMemory)
 	defer spool.Close()
 	pkts := git.NewPktReader(io.TeeReader(c, spool), MaxFetchRequest)
 	parse := git.ParseUpload
@@ -63,39 +63,35 @@ func (s *Server) fetch(ctx context.Context, r *repo.Repo, v2 bool, q *git.Upload
 			return true, sendClone(ctx, v2, clone, c)
 		}
 	}
-	var request io.Reader
-	if spool.Size() <= 1<<20 {
-		var b bytes.Buffer
-		if _, err := spool.WriteTo(&b); err != nil {
-			return false, err
-		}
-		request = &b
-	} else {
-		pr, pw := io.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, err := spool.WriteTo(pw)
-			pw.CloseWithError(err)
-		}()
-		defer func() {
-			_ = pr.Close() // git need not read all
-			<-done
-		}()
-		request = pr
+	request, end, err := replay(spool)
+	if err != nil {
+		return false, err
 	}
+	defer end()
 	return true, copied.UploadPack(ctx, v2, request, prompt{c})
 }
 
-// UploadDialog serves a whole fetch of version 0 or 1 on a connection of its own, where client and server remember what
-// was said. git itself tells the refs and refuses what they do not reach.
-func (s *Server) UploadDialog(ctx context.Context, r *repo.Repo, c Conn) error {
-	copied, err := s.Copies.Use(ctx, r.RowID, headRef(r))
-	if err != nil {
-		return err
+// spoolMemory is what of a request is kept in memory; the rest is in a file.
+const spoolMemory = 1 << 20
+
+// replay reads what was spooled. Whoever reads need not read all; end waits until nothing does.
+func replay(spool *git.Spool) (r io.Reader, end func(), err error) {
+	if spool.Size() <= spoolMemory {
+		var b bytes.Buffer
+		_, err := spool.WriteTo(&b)
+		return &b, func() {}, err
 	}
-	defer copied.Release()
-	return copied.UploadPackDialog(ctx, io.LimitReader(c, MaxFetchRequest), prompt{c})
+	pr, pw := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := spool.WriteTo(pw)
+		pw.CloseWithError(err)
+	}()
+	return pr, func() {
+		_ = pr.Close()
+		<-done
+	}, nil
 }
 
 // prompt sends on what git writes without waiting for more.

@@ -28,8 +28,9 @@ func (p *Copy) UploadPack(ctx context.Context, v2 bool, request io.Reader, answe
 	return err
 }
 
-// UploadPackDialog lets git's own upload-pack speak with a client of version 0 from the first word to the last. Of what
-// the client asks for, git refuses what the copy's refs do not reach.
+// UploadPackDialog lets git's own upload-pack speak with a client of version 0 from the first word to the last. It sends
+// whatever the client wants: client must let no want through that was not checked (CheckWants). What git itself can
+// check is too little (with allowReachableSHA1InWant it sends files and folders that no ref reaches).
 func (p *Copy) UploadPackDialog(ctx context.Context, client io.Reader, answer io.Writer) error {
 	pr, pw, err := os.Pipe() // git's end does not depend on when the client falls silent
 	if err != nil {
@@ -41,7 +42,7 @@ func (p *Copy) UploadPackDialog(ctx context.Context, client io.Reader, answer io
 		_ = pw.Close()
 	}()
 	stderr, err := p.c.run(ctx, process{
-		args:   []string{"-c", "uploadpack.allowReachableSHA1InWant=true", "upload-pack", "--strict", "--end-of-options", p.w.dir},
+		args:   []string{"-c", "uploadpack.allowAnySHA1InWant=true", "upload-pack", "--strict", "--end-of-options", p.w.dir},
 		stdin:  pr,
 		stdout: answer,
 	})

@@ -56,13 +56,20 @@ func run(t *testing.T, c *ssh.Client, command, input string, env ...string) ende
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	s.Stdin, s.Stdout, s.Stderr = strings.NewReader(input), &stdout, &stderr
+	s.Stdout, s.Stderr = &stdout, &stderr
+	stdin, err := s.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if command == "" {
-		if err = s.Shell(); err == nil {
-			err = s.Wait()
-		}
+		err = s.Shell()
 	} else {
-		err = s.Run(command)
+		err = s.Start(command)
+	}
+	if err == nil {
+		_, _ = io.WriteString(stdin, input) // not all read it
+		_ = stdin.Close()
+		err = s.Wait()
 	}
 	var exit *ssh.ExitError
 	switch {

@@ -67,9 +67,10 @@ func TestFetch(t *testing.T) {
 
 // A repository without a commit can be cloned.
 func TestFetchNothing(t *testing.T) {
-	h := testhub.New(t)
-	alice := h.User("alice")
-	h.CreateRepo(alice, hub.Dataset, "alice/d", false)
-	dir := as(t, h, testhub.Caller{}).clone("datasets/alice/d.git")
-	t.Log(as(t, h, alice).git(dir, "log", "--oneline"))
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.User("alice")
+		h.CreateRepo(alice, hub.Dataset, "alice/d", false)
+		dir := as(t, h, testhub.Caller{}).clone("datasets/alice/d.git")
+		t.Log(as(t, h, alice).git(dir, "log", "--oneline"))
+	})
 }

@@ -64,7 +64,7 @@ func TestRealHistory(t *testing.T) {
 		t.Skip("a minute's work")
 	}
 	dir := filepath.Join(t.TempDir(), "history")
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		if _, err := os.Stat(dir); err != nil { // one history for both kinds of storage

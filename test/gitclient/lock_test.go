@@ -11,7 +11,7 @@ import (
 
 // git lfs lock, locks and unlock as people use them, and what the lock prevents.
 func TestLocks(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice, bob := h.User("alice"), h.User("bob")
 		h.Org("studio", alice, map[string]hub.Role{"bob": hub.RoleWrite})
 		h.CreateRepo(alice, hub.Model, "studio/m", true)

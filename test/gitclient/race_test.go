@@ -15,7 +15,7 @@ import (
 
 // Of pushes to one branch at once, one wins and the others hear that they must fetch first.
 func TestConcurrentPushes(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", false)
@@ -63,7 +63,7 @@ func TestConcurrentPushes(t *testing.T) {
 
 // The same changes made by the API and by git give the same trees, step by step, whoever makes them.
 func TestSameTrees(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		h.CreateRepo(alice, hub.Model, "alice/m", true)

@@ -44,7 +44,7 @@ func history(u *user, who testhub.Caller, id string) string {
 
 // Histories that are cut by depth, date or ref, deepened and completed, by both versions of the protocol.
 func TestShallow(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		history(u, alice, "alice/m")
@@ -83,7 +83,7 @@ func TestShallow(t *testing.T) {
 // Clones without blobs or trees, which fetch what they need later; a filter that names a file of the repository is
 // refused, for its cost is the client's choice.
 func TestPartial(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		source := history(u, alice, "alice/m")
@@ -116,7 +116,7 @@ func TestPartial(t *testing.T) {
 // What a client may see of the refs: symbolic ones, by pattern, of an empty repository, and the refs of pull requests,
 // which can be fetched and not pushed.
 func TestLsRemote(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		dir := history(u, alice, "alice/m")
@@ -171,7 +171,7 @@ func TestLsRemote(t *testing.T) {
 
 // Pushes in all their forms.
 func TestPushForms(t *testing.T) {
-	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.User("alice")
 		u := as(t, h, alice)
 		dir := history(u, alice, "alice/m")

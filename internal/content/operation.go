@@ -108,6 +108,9 @@ func (s *Service) addRegular(ctx context.Context, w *gitstore.PackWriter, c *cha
 	if c.regular += size; c.regular > s.limits.CommitRegular {
 		return errs.New(errs.TooLarge, "The regular files of one commit may hold at most %d bytes together; split it or upload them as large files.", s.limits.CommitRegular)
 	}
+	if err := s.CheckFile(ctx, op.Path, op.Content); err != nil {
+		return err
+	}
 	oid, err := w.AddBytes(git.KindBlob, op.Content)
 	if err != nil {
 		return err
@@ -237,6 +240,9 @@ func (s *Service) resolve(ctx context.Context, base *Snapshot, c *changes) ([]gi
 		}
 		e, err := from.entry(ctx, m.op.From)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.checkCopied(ctx, from, e, m.op.From, m.op.Path); err != nil {
 			return nil, err
 		}
 		edits = append(edits, gitstore.Edit{Path: m.op.Path, Mode: e.Mode, OID: e.OID})

@@ -38,9 +38,29 @@ func CheckName(name string) error {
 	return nil
 }
 
-// IsGitModules reports whether some file system would take the name for .gitmodules; git refuses such symbolic links.
-func IsGitModules(name string) bool {
-	return strings.EqualFold(dropIgnorable(name), ".gitmodules") || ntfsNamed(name, ".gitmodules", "gitmod~1")
+// IsGitModules reports whether some file system would take the name for .gitmodules.
+func IsGitModules(name string) bool { return stands(name, "gitmodules", "gi7eba") }
+
+// IsGitAttributes reports whether some file system would take the name for .gitattributes.
+func IsGitAttributes(name string) bool { return stands(name, "gitattributes", "gi7d29") }
+
+// stands reports whether a name stands for "." and long on HFS+, or on NTFS with what it ignores at a name's end and the
+// short names that it makes: the first six letters and a number up to 4, later two letters and four digits of a hash
+// (is_ntfs_dot_generic in git's path.c).
+func stands(name, long, hashed string) bool {
+	if strings.EqualFold(dropIgnorable(name), "."+long) {
+		return true
+	}
+	name, _, _ = strings.Cut(name, ":")
+	name = strings.ToLower(strings.TrimRight(name, " ."))
+	if name == "."+long {
+		return true
+	}
+	short, number, ok := strings.Cut(name, "~")
+	if !ok || number == "" || strings.Trim(number, "0123456789") != "" || number[0] == '0' {
+		return false
+	}
+	return short == long[:6] && len(number) == 1 && number[0] <= '4' || len(name) == 8 && strings.HasPrefix(hashed, short)
 }
 
 func isDotGit(name string) bool {

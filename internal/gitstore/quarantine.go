@@ -115,7 +115,7 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 	var out bytes.Buffer
 	go func() {
 		stderr, err := in.copy.c.run(ctx, process{
-			args: []string{"index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--max-input-size=%d", PushLimits.Bytes)},
+			args: indexPack,
 			env: []string{"GIT_DIR=" + in.copy.w.dir, "GIT_OBJECT_DIRECTORY=" + objects,
 				"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + filepath.Join(in.copy.w.dir, "objects")},
 			stdin:  pr,

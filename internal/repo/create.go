@@ -47,8 +47,8 @@ func (s *Service) Create(ctx context.Context, actor hub.Actor, n NewRepo) (*Repo
 	r := s.newRow(actor, n.ID, owner)
 	r.Visibility = n.Visibility
 	for _, f := range n.Files {
-		if s.hooks.CheckPath != nil {
-			if err := s.hooks.CheckPath(f.Path); err != nil {
+		if s.hooks.CheckFile != nil {
+			if err := s.hooks.CheckFile(ctx, f.Path, f.Content); err != nil {
 				return nil, err
 			}
 		}

@@ -33,8 +33,8 @@ type LFSDefaults struct {
 
 // Hooks are what the layers above do for this package. A nil hook does nothing.
 type Hooks struct {
-	// CheckPath is the rule about file names.
-	CheckPath func(path string) error
+	// CheckFile is the rule about files: their names, and the content of those that git itself reads.
+	CheckFile func(ctx context.Context, path string, content []byte) error
 	// ListFiles gives all files of a commit, in the order of their paths.
 	ListFiles func(ctx context.Context, r *Repo, commit string, blobs bool) ([]Sibling, error)
 	// CopyFiles gives one repository the right to all large files of another.

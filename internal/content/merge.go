@@ -36,7 +36,7 @@ func (s *Service) Merge(ctx context.Context, actor hub.Actor, r *repo.Repo, m Me
 		return nil, err
 	}
 	return s.move(ctx, actor, r, m.Move, "repo.merge", func(ctx context.Context, a *attempt) error {
-		from, err := s.At(ctx, r, m.From)
+		from, err := a.source(ctx, m.From)
 		if err != nil {
 			return err
 		}

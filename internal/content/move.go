@@ -48,6 +48,17 @@ type attempt struct {
 	commit hub.OID     // where the branch is to be, if there is
 	create *git.Commit // or a commit to be made, whose author and committer may be zero
 	merged *gitstore.Merged
+
+	unmoved []inTx // checks that the refs which the plan starts from are where they were
+}
+
+// source opens a revision that the plan takes something from.
+func (a *attempt) source(ctx context.Context, rev string) (*Snapshot, error) {
+	snap, unmoved, err := a.s.startAt(ctx, a.repo, rev)
+	if err == nil {
+		a.unmoved = append(a.unmoved, unmoved)
+	}
+	return snap, err
 }
 
 // planner says where a branch goes from where it is.
@@ -179,8 +190,8 @@ func (a *attempt) land(ctx context.Context, kind string) error {
 		return err
 	}
 	up := gitstore.RefUpdate{Name: a.ref, Old: a.base.Commit, New: a.commit}
-	err = a.s.publish(ctx, a.actor, a.repo, []*gitstore.Pack{pack}, up, kind, true)
-	if errs.Is(err, errs.Conflict) {
+	err = a.s.publish(ctx, a.actor, a.repo, []*gitstore.Pack{pack}, up, kind, true, a.unmoved...)
+	if errs.Is(err, errs.Conflict) || errors.Is(err, errStartMoved) {
 		return errMoved
 	}
 	if err == nil && a.ref == "refs/heads/"+a.repo.DefaultBranch {

@@ -16,7 +16,7 @@ func (s *Service) Reset(ctx context.Context, actor hub.Actor, r *repo.Repo, m Mo
 		return nil, errs.New(errs.Invalid, `"to" must name the branch, tag or commit that the branch is set to.`)
 	}
 	return s.move(ctx, actor, r, m, "repo.reset", func(ctx context.Context, a *attempt) error {
-		snap, err := s.At(ctx, r, to)
+		snap, err := a.source(ctx, to)
 		if err != nil {
 			return err
 		}

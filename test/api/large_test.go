@@ -214,9 +214,16 @@ func TestRewriteLosesNoConcurrentCommit(t *testing.T) {
 		for i := range rounds {
 			addLarge(h, alice, "alice/m", "main", fmt.Sprintf("large/%d.bin", i), fmt.Sprint("large ", i))
 		}
+		h.JSON(alice, "POST", "/api/models/alice/m/branch/topic", dict{}, nil)
 		var wg sync.WaitGroup
 		for i := range rounds {
-			wg.Add(2)
+			wg.Add(3)
+			go func() {
+				defer wg.Done()
+				if a := post(h, alice, "/api/models/alice/m/merge/topic", dict{"from": "main"}); a.Status != 200 {
+					t.Errorf("merge: %d %s", a.Status, a.Body)
+				}
+			}()
 			go func() {
 				defer wg.Done()
 				if a := commit(h, alice, "alice/m", header("s"), file(fmt.Sprint("small", i), "x")); a.Status != 200 {
@@ -234,7 +241,7 @@ func TestRewriteLosesNoConcurrentCommit(t *testing.T) {
 			}()
 		}
 		wg.Wait()
-		revs := []string{"main"}
+		revs := []string{"main", "topic"}
 		for i := range rounds {
 			revs = append(revs, fmt.Sprint("b", i))
 		}

@@ -47,7 +47,7 @@ func (s *Service) Archive(ctx context.Context, snap *Snapshot, o ArchiveOptions)
 	a := &Archive{svc: s, snap: snap, o: o, when: c.Committer.When}
 	id, files := sha256.New(), 0
 	id.Write([]byte("1 " + snap.Commit.String() + " " + string(o.Format) + " " + o.Folder))
-	err = a.walk(ctx, func(f packed) error {
+	look := func(f packed) error {
 		if files++; files > maxArchived {
 			return errs.New(errs.TooLarge, "An archive holds at most %d files and folders; clone the repository instead.", maxArchived)
 		}
@@ -55,7 +55,8 @@ func (s *Service) Archive(ctx context.Context, snap *Snapshot, o ArchiveOptions)
 			id.Write(binary.LittleEndian.AppendUint64(nil, uint64(f.size())))
 		}
 		return f.check(o.Folder)
-	})
+	}
+	err = s.compute(ctx, func() error { return a.walk(ctx, look) })
 	a.ETag = hex.EncodeToString(id.Sum(nil)[:20])
 	return a, err
 }

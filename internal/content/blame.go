@@ -23,7 +23,7 @@ func (s *Service) Blame(ctx context.Context, snap *Snapshot, p string) (*Blame, 
 		return nil, err
 	}
 	out := &Blame{Commits: map[hub.OID]*git.Commit{}}
-	err := s.compute(ctx, func() (err error) {
+	err := inTurn(ctx, s.blaming, func() (err error) {
 		out.Blame, err = snap.Git.Blame(ctx, snap.Commit, p, blameLimits)
 		return err
 	})

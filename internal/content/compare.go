@@ -12,6 +12,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/patch"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/slot"
 )
 
 const (
@@ -199,16 +200,20 @@ func (s *Service) renamed(ctx context.Context, g *gitstore.Repo, files []patch.F
 
 // compute runs what takes a processor for a while; as many at once as there are processors. It must not wait for a client.
 func (s *Service) compute(ctx context.Context, work func() error) error {
-	if err := s.computing.Take(ctx); err != nil {
-		return errs.Wrap("content.compute", err)
+	return inTurn(ctx, s.computing, work)
+}
+
+func inTurn(ctx context.Context, turns slot.Slots, work func() error) error {
+	if err := turns.Take(ctx); err != nil {
+		return errs.Wrap("content.inTurn", err)
 	}
-	defer s.computing.Give()
+	defer turns.Give()
 	return work()
 }
 
 // maxDiffLines bounds the lines, of all files of one request, that are compared one by one. What is beyond it is written
 // as replaced whole but for its common beginning and end, which says the same at greater length.
-const maxDiffLines = 1_500_000
+const maxDiffLines = 1_000_000
 
 // differ writes what happened to files.
 type differ struct {

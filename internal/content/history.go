@@ -27,14 +27,17 @@ func (s *Service) Log(ctx context.Context, snap *Snapshot, o LogOptions) (commit
 			return nil, false, 0, err
 		}
 	}
-	commits, more, err = snap.Git.Log(ctx, snap.Commit, gitstore.LogOptions{Path: o.Path, Skip: o.Page * o.Limit, Limit: o.Limit})
-	if err != nil {
-		return nil, false, 0, err
-	}
-	if o.Path != "" {
-		total, err = snap.Git.CountPath(ctx, snap.Commit, o.Path)
-	} else {
-		total, err = snap.Git.Count(ctx, snap.Commit)
-	}
+	err = s.compute(ctx, func() error {
+		commits, more, err = snap.Git.Log(ctx, snap.Commit, gitstore.LogOptions{Path: o.Path, Skip: o.Page * o.Limit, Limit: o.Limit})
+		if err != nil {
+			return err
+		}
+		if o.Path != "" {
+			total, err = snap.Git.CountPath(ctx, snap.Commit, o.Path)
+		} else {
+			total, err = snap.Git.Count(ctx, snap.Commit)
+		}
+		return err
+	})
 	return commits, more, total, err
 }

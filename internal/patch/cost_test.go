@@ -1,6 +1,7 @@
 package patch_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -56,5 +57,18 @@ func BenchmarkOneMegabyte(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		patch.Diff(patch.NewText(x), patch.NewText(y))
+	}
+}
+
+func BenchmarkManyLines(b *testing.B) {
+	var x, y strings.Builder
+	for i := range 500_000 {
+		fmt.Fprintln(&x, i)
+		fmt.Fprintln(&y, -i)
+	}
+	p, q := []byte(x.String()), []byte(y.String())
+	b.ReportAllocs()
+	for b.Loop() {
+		patch.Diff(patch.NewText(p), patch.NewText(q))
 	}
 }

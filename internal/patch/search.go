@@ -14,14 +14,14 @@ const (
 // of growing cost are followed along the diagonals until two meet; there the box is cut in two.
 type search struct {
 	a, b     *side
-	fwd, bwd []int // by diagonal: how far along a the furthest path has come
-	zero     int   // index of diagonal 0
+	fwd, bwd []int32 // by diagonal: how far along a the furthest path has come
+	zero     int     // index of diagonal 0
 	maxCost  int
 }
 
 func newSearch(a, b *side) *search {
 	n := len(a.keys) + len(b.keys) + 3
-	v := make([]int, 2*n)
+	v := make([]int32, 2*n)
 	s := &search{a: a, b: b, fwd: v[:n], bwd: v[n:], zero: len(b.keys) + 1, maxCost: leastCost}
 	if n <= manyLines {
 		s.maxCost = max(s.maxCost, root(n))
@@ -68,7 +68,7 @@ type cut struct {
 type front struct{ mid, lo, hi int }
 
 // widen takes in one diagonal on each side, within the box; beyond stands a value that no path takes.
-func (f *front) widen(v []int, zero, lo, hi, beyond int) {
+func (f *front) widen(v []int32, zero, lo, hi int, beyond int32) {
 	if f.lo > lo {
 		f.lo--
 		v[zero+f.lo-1] = beyond
@@ -90,14 +90,14 @@ func (s *search) cut(x box, exact bool) cut {
 	f := front{x.a0 - x.b0, x.a0 - x.b0, x.a0 - x.b0}
 	b := front{x.a1 - x.b1, x.a1 - x.b1, x.a1 - x.b1}
 	odd := (f.mid-b.mid)&1 != 0
-	s.fwd[s.zero+f.mid], s.bwd[s.zero+b.mid] = x.a0, x.a1
+	s.fwd[s.zero+f.mid], s.bwd[s.zero+b.mid] = int32(x.a0), int32(x.a1)
 	for cost := 1; ; cost++ {
 		f.widen(s.fwd, s.zero, lo, hi, -1)
 		c, met, snakeF := s.forward(x, &f, &b, odd)
 		if met {
 			return c
 		}
-		b.widen(s.bwd, s.zero, lo, hi, math.MaxInt)
+		b.widen(s.bwd, s.zero, lo, hi, math.MaxInt32)
 		c, met, snakeB := s.backward(x, &f, &b, odd)
 		if met {
 			return c
@@ -121,17 +121,17 @@ func (s *search) forward(x box, f, b *front, odd bool) (c cut, met, snake bool) 
 	ka, kb, v := s.a.keys, s.b.keys, s.fwd
 	for d := f.hi; d >= f.lo; d -= 2 {
 		k := s.zero + d
-		i := v[k+1]
-		if v[k-1] >= i {
-			i = v[k-1] + 1
+		i := int(v[k+1])
+		if int(v[k-1]) >= i {
+			i = int(v[k-1]) + 1
 		}
 		from, j := i, i-d
 		for i < x.a1 && j < x.b1 && ka[i] == kb[j] {
 			i, j = i+1, j+1
 		}
 		snake = snake || i-from > longSnake
-		v[k] = i
-		if odd && b.has(d) && s.bwd[k] <= i {
+		v[k] = int32(i)
+		if odd && b.has(d) && int(s.bwd[k]) <= i {
 			return cut{i, j, true, true}, true, snake
 		}
 	}
@@ -143,17 +143,17 @@ func (s *search) backward(x box, f, b *front, odd bool) (c cut, met, snake bool)
 	ka, kb, v := s.a.keys, s.b.keys, s.bwd
 	for d := b.hi; d >= b.lo; d -= 2 {
 		k := s.zero + d
-		i := v[k+1] - 1
+		i := int(v[k+1]) - 1
 		if v[k-1] < v[k+1] {
-			i = v[k-1]
+			i = int(v[k-1])
 		}
 		from, j := i, i-d
 		for i > x.a0 && j > x.b0 && ka[i-1] == kb[j-1] {
 			i, j = i-1, j-1
 		}
 		snake = snake || from-i > longSnake
-		v[k] = i
-		if !odd && f.has(d) && i <= s.fwd[k] {
+		v[k] = int32(i)
+		if !odd && f.has(d) && i <= int(s.fwd[k]) {
 			return cut{i, j, true, true}, true, snake
 		}
 	}
@@ -164,7 +164,7 @@ func (s *search) backward(x box, f, b *front, odd bool) (c cut, met, snake bool)
 func (s *search) early(x box, f, b *front, cost int) (c cut, ok bool) {
 	best := 0
 	for d := f.hi; d >= f.lo; d -= 2 {
-		i := s.fwd[s.zero+d]
+		i := int(s.fwd[s.zero+d])
 		j := i - d
 		come := (i - x.a0) + (j - x.b0) - abs(d-f.mid)
 		if come > goodRatio*cost && come > best && x.a0+longSnake <= i && i < x.a1 && x.b0+longSnake <= j && j < x.b1 && s.equal(i-longSnake, j-longSnake) {
@@ -175,7 +175,7 @@ func (s *search) early(x box, f, b *front, cost int) (c cut, ok bool) {
 		return c, true
 	}
 	for d := b.hi; d >= b.lo; d -= 2 {
-		i := s.bwd[s.zero+d]
+		i := int(s.bwd[s.zero+d])
 		j := i - d
 		come := (x.a1 - i) + (x.b1 - j) - abs(d-b.mid)
 		if come > goodRatio*cost && come > best && x.a0 < i && i <= x.a1-longSnake && x.b0 < j && j <= x.b1-longSnake && s.equal(i, j) {
@@ -198,7 +198,7 @@ func (s *search) equal(i, j int) bool {
 func (s *search) furthest(x box, f, b *front) cut {
 	fBest, fi := -1, -1
 	for d := f.hi; d >= f.lo; d -= 2 {
-		i := min(s.fwd[s.zero+d], x.a1)
+		i := min(int(s.fwd[s.zero+d]), x.a1)
 		j := i - d
 		if j > x.b1 {
 			i, j = x.b1+d, x.b1
@@ -209,7 +209,7 @@ func (s *search) furthest(x box, f, b *front) cut {
 	}
 	bBest, bi := math.MaxInt, math.MaxInt
 	for d := b.hi; d >= b.lo; d -= 2 {
-		i := max(s.bwd[s.zero+d], x.a0)
+		i := max(int(s.bwd[s.zero+d]), x.a0)
 		j := i - d
 		if j < x.b0 {
 			i, j = x.b0+d, x.b0

@@ -43,6 +43,13 @@ func (p *PackReader) KeepBases() *PackReader {
 	return p
 }
 
+// ShareBases is KeepBases with a store that other packs use as well: walks over a history read neighbours in delta chains.
+// What the reader gives must then not be changed.
+func (p *PackReader) ShareBases(b *Bases) *PackReader {
+	p.x.pack, p.x.bases = p.cat.PackHash(), b
+	return p
+}
+
 // LimitWork bounds the bytes that are inflated and made by deltas altogether; after that every read says ErrLimit.
 func (p *PackReader) LimitWork(bytes int64) *PackReader {
 	p.x.work = &atomic.Int64{}

@@ -11,11 +11,28 @@ import (
 
 // resolver makes objects of one pack from their entries and those of their bases.
 type resolver struct {
-	r    io.ReaderAt
-	end  int64                         // of the entries
-	find func(hub.OID) (int64, bool)   // where an object lies
-	kept *lru.Cache[int64, baseObject] // by offset; nil: nothing is kept
-	work *atomic.Int64                 // bytes that may still be inflated or made; nil: no bound
+	r     io.ReaderAt
+	end   int64                       // of the entries
+	find  func(hub.OID) (int64, bool) // where an object lies
+	pack  hub.OID                     // its hash, where bases of several packs are kept together
+	bases *Bases                      // nil: nothing is kept
+	work  *atomic.Int64               // bytes that may still be inflated or made; nil: no bound
+}
+
+// Bases keeps objects that deltas stand on, those used last, also of several packs. It is safe for concurrent use.
+type Bases struct {
+	kept    *lru.Cache[baseKey, baseObject]
+	largest int // bytes of an object that is kept
+}
+
+type baseKey struct {
+	pack hub.OID
+	off  int64
+}
+
+// NewBases keeps up to so many bytes, and no object of more than largest.
+func NewBases(bytes int64, largest int) *Bases {
+	return &Bases{kept: lru.New[baseKey, baseObject](bytes), largest: largest}
 }
 
 // baseObject is an object on which deltas may stand. Nobody changes its bytes.
@@ -32,19 +49,19 @@ func (x *resolver) spend(n int) error {
 	return nil
 }
 
-func (x *resolver) keepBases(bytes int64) { x.kept = lru.New[int64, baseObject](bytes) }
+func (x *resolver) keepBases(bytes int64) { x.bases = NewBases(bytes, deltaBases/2) }
 
 func (x *resolver) get(off int64) (baseObject, bool) {
-	if x.kept == nil {
+	if x.bases == nil {
 		return baseObject{}, false
 	}
-	return x.kept.Get(off)
+	return x.bases.kept.Get(baseKey{x.pack, off})
 }
 
 // keep keeps an object that does not push out all others.
 func (x *resolver) keep(off int64, o baseObject) {
-	if x.kept != nil && len(o.data) <= deltaBases/2 {
-		x.kept.Put(off, o, int64(len(o.data)))
+	if x.bases != nil && len(o.data) <= x.bases.largest {
+		x.bases.kept.Put(baseKey{x.pack, off}, o, int64(len(o.data)))
 	}
 }
 

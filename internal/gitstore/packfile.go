@@ -26,6 +26,7 @@ type packFiles struct {
 	blobs blob.Store
 	dir   func() (string, error)
 	max   int64
+	bases *git.Bases // of the deltas of all of them
 	fetch singleflight.Group
 
 	mu    sync.Mutex
@@ -47,8 +48,14 @@ type packFile struct {
 	gone  bool
 }
 
+// What is kept in memory of the objects that deltas in open packs stand on.
+const (
+	keptBases   = 24 << 20
+	largestBase = 1 << 20
+)
+
 func newPackFiles(blobs blob.Store, dir func() (string, error), max int64) *packFiles {
-	return &packFiles{blobs: blobs, dir: dir, max: max, open: map[string]*packFile{}}
+	return &packFiles{blobs: blobs, dir: dir, max: max, bases: git.NewBases(keptBases, largestBase), open: map[string]*packFile{}}
 }
 
 // acquire is the open file of a pack; the caller releases it.
@@ -118,7 +125,7 @@ func (c *packFiles) load(ctx context.Context, p *pack) error {
 			return fmt.Errorf("pack %s: %w", p.packKey, err)
 		}
 	}
-	c.insert(&packFile{PackReader: git.NewPackReader(f, p.cat), key: p.packKey, path: path, size: p.size, file: f})
+	c.insert(&packFile{PackReader: git.NewPackReader(f, p.cat).ShareBases(c.bases), key: p.packKey, path: path, size: p.size, file: f})
 	return nil
 }
 

@@ -185,3 +185,34 @@ func (u *user) change(dir string, rnd *rand.Rand) {
 		u.write(dir, name, strings.Join(slices.Delete(lines, at, min(len(lines), at+rnd.IntN(4))), ""))
 	}
 }
+
+// TestSubmoduleIsShown: what another repository holds is a line in a patch and a folder in an archive, as git has it.
+func TestSubmoduleIsShown(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, "model", "alice/m", false)
+	u := as(t, h, alice)
+	dir := u.clone("alice/m")
+	u.write(dir, "f", "1")
+	u.git(dir, "add", "f")
+	u.git(dir, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("ab", 20)+",sub")
+	u.git(dir, "commit", "-q", "-m", "with")
+	from := u.git(dir, "rev-parse", "HEAD")
+	u.git(dir, "update-index", "--cacheinfo", "160000,"+strings.Repeat("cd", 20)+",sub")
+	u.git(dir, "commit", "-q", "-m", "moved")
+	u.git(dir, "push", "-q", "origin", "HEAD:main")
+	for _, spec := range [][2]string{{from, "HEAD"}, {from + "~1", "HEAD"}, {"HEAD", from + "~1"}} {
+		a, b := u.git(dir, "rev-parse", spec[0]), u.git(dir, "rev-parse", spec[1])
+		patch := patchOf(t, h, alice, "alice/m", a+".."+b)
+		if !strings.Contains(patch, "Subproject commit ") {
+			t.Errorf("%s", patch)
+		}
+		u.likeGitDiff(dir, patch, a, b)
+	}
+	if a := h.Do(alice, http.MethodGet, "/api/models/alice/m/commit/main", nil); a.Status != http.StatusOK {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if _, list := u.unpack("/alice/m/archive/main.tar.gz"); !slices.Contains(list, "m-main/sub/") {
+		t.Errorf("%v", list)
+	}
+}

@@ -69,6 +69,7 @@ versions() {
     environment "$dir/$name-plain" "$list"
     environment "$dir/$name-xet" "$list" hf_xet
   done
+  environment "$dir/llama.cpp" test/compat/versions/llama.cpp.txt
   grep -v '^#' test/compat/versions/hf_xet.txt | while read -r name; do
     [ -e "$dir/$name/.stamp" ] && continue
     rm -rf "${dir:?}/$name"

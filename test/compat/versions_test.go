@@ -206,6 +206,18 @@ func newFile(t *testing.T, seed uint64, size int64) largeFile {
 	return largeFile{Path: path, Name: "weights.bin", SHA256: hex.EncodeToString(sum.Sum(nil)), Size: size}
 }
 
+// sum is the SHA-256 of a file.
+func sum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
 // readBack fetches the file by a plain GET and by LFS.
 func (f largeFile) readBack(t *testing.T, h *hub, who, storage string) {
 	for name, address := range map[string]func(*testing.T) string{

@@ -52,7 +52,7 @@ func TestClients(t *testing.T) {
 			t.Parallel()
 			env, stored := s.open(t)
 			h := start(t, env...)
-			c := clients{hub: h, tools: tools, venv: "python", facts: people(t, h)}
+			c := clients{hub: h, tools: tools, venv: "python", storage: s.name, facts: people(t, h)}
 			c.facts.Meter = meter(t, stored)
 			c.runAll(t)
 		})
@@ -88,11 +88,12 @@ func installed(t *testing.T) string {
 
 // clients runs scripts against one hub.
 type clients struct {
-	hub   *hub
-	tools string
-	venv  string // the Python environment, below tools
-	facts facts
-	env   []string // more of the environment
+	hub     *hub
+	tools   string
+	venv    string // the Python environment, below tools
+	storage string // for the report
+	facts   facts
+	env     []string // more of the environment
 }
 
 func (c *clients) runAll(t *testing.T) {
@@ -108,6 +109,12 @@ func (c *clients) runAll(t *testing.T) {
 		t.Run("python/"+name, func(t *testing.T) { c.python(t, path) })
 	}
 	t.Run("js", func(t *testing.T) { c.js(t, "hub.mjs", c.model(t)) })
+	for _, name := range []string{"hub-0.21", "hub-1.1", "hub-2.4"} { // as package.json names them
+		t.Run("js/"+name, func(t *testing.T) {
+			defer report.time(t, "@huggingface/"+name, c.storage, "tour")()
+			c.js(t, "older.mjs", name)
+		})
+	}
 }
 
 // python runs a file of pytest's, whose tests become subtests.

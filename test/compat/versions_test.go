@@ -117,20 +117,25 @@ func TestLargeFiles(t *testing.T) {
 			f := people(t, h)
 			for j, v := range variants {
 				if (j/2+j)%len(storages) == i {
-					t.Run(v.name(), func(t *testing.T) { v.large(t, h, tools, f, s.name, uint64(j)) })
+					t.Run(v.name(), func(t *testing.T) {
+						v.large(t, h, tools, f, s.name, newLargeFile(t, uint64(j)))
+					})
 				}
 			}
+			t.Run("hf_transfer", func(t *testing.T) {
+				variants[2].large(t, h, tools, f, s.name, newFile(t, 110, pushed), "HF_HUB_ENABLE_HF_TRANSFER=1")
+			})
 			t.Run("js", func(t *testing.T) { largeJS(t, h, tools, f, s.name, i == 0) })
 		})
 	}
 }
 
-func (v variant) large(t *testing.T, h *hub, tools string, f facts, storage string, seed uint64) {
-	file := newLargeFile(t, seed)
-	who := v.label(tools)
+func (v variant) large(t *testing.T, h *hub, tools string, f facts, storage string, file largeFile, env ...string) {
+	who := strings.Join(append([]string{v.label(tools)}, env...), ", ")
 	c := v.client(t, h, tools, f)
+	c.env = env
 	c.facts.Large = file
-	c.facts.Large.Repo = writer + "/large-" + v.name()
+	c.facts.Large.Repo = fmt.Sprintf("%s/large-%s-%d", writer, v.name(), len(env))
 	for _, tc := range c.python(t, "versions/test_large.py") {
 		report.add(who, storage, strings.TrimPrefix(tc.Name, "test_"), tc.took())
 	}

@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"encoding/binary"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
@@ -61,12 +62,17 @@ type objectRules struct {
 	seen  []uint64    // bits by number in the catalog
 	below map[int]int // of trees: the longest path below, in bytes
 	large []largeFile // pointers found since they were last proved
+
+	passed passedEntries
 }
 
-// see reports whether the object is new and was not seen before.
+// see reports whether the object is new and was not seen before. i is its number in the catalog, -1 when the pack lacks it.
 func (w *objectRules) see(oid hub.OID) (i int, first bool) {
 	i, brought := w.in.Catalog().Find(oid)
-	if !brought || w.seen[i/64]&(1<<(i%64)) != 0 || w.in.Repo().Has(oid) {
+	if !brought {
+		return -1, false
+	}
+	if w.seen[i/64]&(1<<(i%64)) != 0 || w.in.Repo().Has(oid) {
 		return i, false
 	}
 	w.seen[i/64] |= 1 << (i % 64)
@@ -91,7 +97,7 @@ func (w *objectRules) tip(ctx context.Context, c git.RefCommand) error {
 			_, err := w.tree(ctx, oid, "")
 			return err
 		case git.KindBlob:
-			return w.blob(oid, c.Name)
+			return w.blob(oid, "", c.Name)
 		}
 		i, first := w.see(oid)
 		if !first {
@@ -169,33 +175,68 @@ func (w *objectRules) tree(ctx context.Context, oid hub.OID, dir string) (below 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	t, err := w.in.Tree(ctx, oid)
+	raw, err := w.in.Object(i)
 	if err != nil {
 		return 0, err
 	}
-	for k := range t.Len() {
-		e := t.At(k)
-		if !plainName(e.Name) || len(dir)+len(e.Name) > maxPath {
-			if err := CheckPath(dir + e.Name); err != nil {
+	for at := 0; at < len(raw); {
+		mode, name, next, err := git.NextEntry(raw, at)
+		if err != nil {
+			return 0, errs.New(errs.Unprocessable, "the tree %s is damaged", oid)
+		}
+		n, known := w.passed.find(raw[at:next])
+		if !known || len(dir)+n > maxPath {
+			if n, err = w.entry(ctx, dir, mode, string(name), hub.OID(raw[next-20:next])); err != nil {
 				return 0, err
 			}
+			w.passed.add(raw[at:next], n)
 		}
-		n := len(e.Name)
-		switch {
-		case e.Mode.IsDir():
-			var deeper int
-			deeper, err = w.tree(ctx, e.OID, dir+e.Name+"/")
-			n += 1 + deeper
-		case e.Mode.IsBlob():
-			err = w.blob(e.OID, dir+e.Name)
-		}
-		if err != nil {
-			return 0, err
-		}
-		below = max(below, n)
+		below, at = max(below, n), next
 	}
 	w.below[i] = below
 	return below, nil
+}
+
+// entry checks one line of a folder and what is new below it. n is the length of the longest path from it on.
+func (w *objectRules) entry(ctx context.Context, dir string, mode git.Mode, name string, oid hub.OID) (n int, err error) {
+	if !plainName(name) || len(dir)+len(name) > maxPath {
+		if err := CheckPath(dir + name); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case mode.IsDir():
+		n, err = w.tree(ctx, oid, dir+name+"/")
+		return len(name) + 1 + n, err
+	case mode.IsBlob():
+		err = w.blob(oid, dir, name)
+	}
+	return len(name), err
+}
+
+// passedEntries remembers lines of folders that were checked: each version of a folder repeats nearly all of the one
+// before. It has a fixed size, and a line pushes out the one in its place.
+type passedEntries [1 << 13]passedEntry
+
+type passedEntry struct {
+	line [60]byte // mode, name, and id as in a tree
+	len  uint8
+	n    uint16 // the longest path from it on
+}
+
+func (p *passedEntries) place(line []byte) *passedEntry {
+	return &p[binary.LittleEndian.Uint16(line[len(line)-4:])%uint16(len(p))]
+}
+
+func (p *passedEntries) find(line []byte) (n int, ok bool) {
+	e := p.place(line)
+	return int(e.n), string(e.line[:e.len]) == string(line)
+}
+
+func (p *passedEntries) add(line []byte, n int) {
+	if e := p.place(line); len(line) <= len(e.line) && n <= maxPath {
+		e.len, e.n = uint8(copy(e.line[:], line)), uint16(n)
+	}
 }
 
 // longName stands for a path of a known length in the words of CheckPath.
@@ -222,11 +263,12 @@ func plainName(name string) bool {
 }
 
 // blob checks a file's size, or notes the large file that it stands for.
-func (w *objectRules) blob(oid hub.OID, path string) error {
+func (w *objectRules) blob(oid hub.OID, dir, name string) error {
 	i, first := w.see(oid)
 	if !first {
 		return nil
 	}
+	path := dir + name // made here: most entries of most trees were seen before
 	if ptr := w.in.Catalog().Pointer(i); ptr != nil {
 		w.large = append(w.large, largeFile{path, ptr.SHA256, ptr.Size})
 		return nil

@@ -105,6 +105,12 @@ func splitEntry(raw []byte, p int) (m Mode, name []byte, next int, err error) {
 	return m, name, q + n + 21, nil
 }
 
+// NextEntry reads the entry at byte p of a tree without regard to the others: its mode, its name within raw, and where
+// the next begins, before which stand the twenty bytes of its object's id.
+func NextEntry(raw []byte, p int) (m Mode, name []byte, next int, err error) {
+	return splitEntry(raw, p)
+}
+
 // compareNames is git's order of entries: a folder sorts as if its name ended in a slash.
 func compareNames(a []byte, aDir bool, b []byte, bDir bool) int {
 	n := min(len(a), len(b))

@@ -14,7 +14,8 @@ import (
 )
 
 // gitConfig is all the configuration that a git process of ours reads. What upload-pack may do beyond sending what refs
-// reach stays off: which objects may be asked for is decided before it starts (Copy.CheckWants). No new deltas are
+// reach stays off: which objects may be asked for is decided before it starts (Copy.CheckWants). Nothing is
+// synced, for what is to last goes to the blob store. No new deltas are
 // sought for a fetch: those that the packs have are sent, and folding makes more of them where they pay. Packs are mapped
 // in small windows, so that what is in memory does not grow with the history: the bytes of a map count as the process's.
 const gitConfig = `[core]
@@ -26,6 +27,7 @@ const gitConfig = `[core]
 	bigFileThreshold = 16m
 	packedGitWindowSize = 1m
 	packedGitLimit = 16m
+	fsync = none
 [pack]
 	window = 0
 	threads = 1

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ var PushLimits = git.GuardLimits{
 	Inflated: 128 << 20, Ratio: 50,
 	Result: 512 << 20, DeltaRatio: 500,
 }
+
+// indexThreads is how many threads resolve the deltas of one push.
+var indexThreads = min(4, runtime.GOMAXPROCS(0))
 
 // pushTime bounds the work on a pack that has come in.
 const pushTime = 30 * time.Minute
@@ -98,7 +102,7 @@ func (in *Incoming) receive(ctx context.Context, pack io.Reader) (err error) {
 	if in.cat, err = scan.Catalog(in.file, int64(in.file.Len()), idx); err != nil {
 		return wrapGit(guardError(err))
 	}
-	in.r = git.NewPackReader(in.file, in.cat).KeepBases().LimitWork(PushLimits.Result + 2*PushLimits.DeltaRatio*in.cat.PackSize())
+	in.r = git.NewPackReader(in.file, in.cat).Checked().LimitWork(PushLimits.Result + 2*PushLimits.DeltaRatio*in.cat.PackSize())
 	return nil
 }
 
@@ -125,7 +129,12 @@ func (in *Incoming) index(ctx context.Context, objects string, pack io.Reader) (
 		_ = pr.CloseWithError(errGitEnded) // it may have read enough before the end
 		done <- ended{stderr, err}
 	}()
-	scan, bad := git.ScanPack(io.TeeReader(pack, pw), PushLimits)
+	fed := newFeed(pack, pw)
+	scan, bad := git.ScanPack(fed, PushLimits)
+	if bad != nil && !errors.Is(bad, errGitEnded) {
+		_ = pw.CloseWithError(bad) // what is not handed on yet is not wanted
+	}
+	fed.close()
 	if bad != nil && !errors.Is(bad, errGitEnded) {
 		cancel(bad)
 	} else {

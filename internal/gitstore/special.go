@@ -47,7 +47,8 @@ func (c *Copies) CheckModules(ctx context.Context, data []byte) error {
 }
 
 // indexPack is how a pack from outside is taken in.
-var indexPack = []string{"index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--max-input-size=%d", PushLimits.Bytes)}
+var indexPack = []string{"index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--threads=%d", indexThreads),
+	fmt.Sprintf("--max-input-size=%d", PushLimits.Bytes)}
 
 // packOfModules is a pack of a .gitmodules and the folder that it lies in.
 func packOfModules(data []byte) ([]byte, error) {

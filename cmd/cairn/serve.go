@@ -45,7 +45,7 @@ func migrateCommand() *cobra.Command {
 func doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check what a hub needs: git, disk, database, store, clock, address, a proxy in front",
+		Short: "Check what a hub needs: git, disk, database, store, clock, address, a proxy in front, SSH",
 		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c)

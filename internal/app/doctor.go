@@ -11,11 +11,14 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/s3"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/sshd"
 )
 
 // probeSecret names the key by which a running hub knows that doctor asks.
@@ -38,7 +41,8 @@ type checkup struct {
 	cfg   *config.Config
 	out   io.Writer
 	db    *db.DB
-	probe []byte // the key for the body probe; nil while unknown
+	probe []byte       // the key for the body probe; nil while unknown
+	keys  []ssh.Signer // the hub's SSH host keys; nil while unknown
 
 	failed int
 }
@@ -64,6 +68,7 @@ func Doctor(ctx context.Context, cfg *config.Config, w io.Writer) error {
 		{"clock", c.clock},
 		{"address", c.address},
 		{"large requests", c.largeBody},
+		{"ssh", c.ssh},
 	} {
 		c.report(ctx, check.name, check.run)
 	}
@@ -153,6 +158,11 @@ func (c *checkup) database(ctx context.Context) (string, error) {
 	defer accounts.Close()
 	if c.probe, err = accounts.Secret(ctx, probeSecret); err != nil {
 		return "", fmt.Errorf("the database cannot be written: %w\ncheck the rights of its user and the free space of its disk", err)
+	}
+	if c.cfg.SSHListen != "" {
+		if c.keys, err = sshd.HostKeys(ctx, accounts.Secret); err != nil {
+			return "", err
+		}
 	}
 	return fmt.Sprintf("%s answers, schema version %d", d.Dialect(), version), nil
 }

@@ -14,25 +14,25 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 )
 
-// hostKeys are made from keys of the hub, so that all nodes have the same and a restored hub is known again.
-func hostKeys(ctx context.Context, secret func(ctx context.Context, name string) ([]byte, error)) ([]ssh.Signer, error) {
+// HostKeys are made from keys of the hub, so that all nodes have the same and a restored hub is known again.
+func HostKeys(ctx context.Context, secret func(ctx context.Context, name string) ([]byte, error)) ([]ssh.Signer, error) {
 	seed, err := secret(ctx, "ssh-host-ed25519")
 	if err != nil {
 		return nil, err
 	}
 	first, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed))
 	if err != nil {
-		return nil, errs.Wrap("sshd.hostKeys", err)
+		return nil, errs.Wrap("sshd.HostKeys", err)
 	}
 	if seed, err = secret(ctx, "ssh-host-ecdsa"); err != nil {
 		return nil, err
 	}
 	key, err := p256(seed)
 	if err != nil {
-		return nil, errs.Wrap("sshd.hostKeys", err)
+		return nil, errs.Wrap("sshd.HostKeys", err)
 	}
 	second, err := ssh.NewSignerFromKey(key)
-	return []ssh.Signer{first, second}, errs.Wrap("sshd.hostKeys", err)
+	return []ssh.Signer{first, second}, errs.Wrap("sshd.HostKeys", err)
 }
 
 // p256 derives an ECDSA key. More bits are drawn than the order of the curve has, so that the remainder is even (FIPS

@@ -13,7 +13,7 @@ import (
 func TestHostKeysFollowFromSecrets(t *testing.T) {
 	keys := func(fill byte) []ssh.Signer {
 		t.Helper()
-		s, err := hostKeys(t.Context(), func(_ context.Context, name string) ([]byte, error) {
+		s, err := HostKeys(t.Context(), func(_ context.Context, name string) ([]byte, error) {
 			return bytes.Repeat([]byte{fill + byte(len(name))}, 32), nil
 		})
 		if err != nil {
@@ -35,7 +35,7 @@ func TestHostKeysFollowFromSecrets(t *testing.T) {
 
 func TestParseAuthorities(t *testing.T) {
 	key := func(fill byte) string {
-		s, err := hostKeys(t.Context(), func(context.Context, string) ([]byte, error) { return bytes.Repeat([]byte{fill}, 32), nil })
+		s, err := HostKeys(t.Context(), func(context.Context, string) ([]byte, error) { return bytes.Repeat([]byte{fill}, 32), nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	o.Limits = o.Limits.withDefaults()
 	s := &Server{o: o, crowd: newCrowd(o.Limits), open: map[*conn]struct{}{}}
 	var err error
-	if s.keys, err = hostKeys(ctx, o.Accounts.Secret); err != nil {
+	if s.keys, err = HostKeys(ctx, o.Accounts.Secret); err != nil {
 		return nil, err
 	}
 	s.config = s.newConfig()

@@ -54,6 +54,10 @@ func setup(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	sshPort, err := freePort()
+	if err != nil {
+		return err
+	}
 	for _, kv := range e.Vars {
 		if strings.HasPrefix(kv, "CAIRN_") || strings.HasPrefix(kv, "AWS_") {
 			k, _, _ := strings.Cut(kv, "=")
@@ -65,6 +69,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("CAIRN_LISTEN", "localhost:"+port)
 	e.Setenv("CAIRN", filepath.Join(binDir, "cairn"))
 	e.Setenv("PORT", port)
+	e.Setenv("SSH_PORT", sshPort)
 	e.Setenv("URL", "http://localhost:"+port)
 	e.Values[hubsKey{}] = map[string]*hub{}
 	return nil

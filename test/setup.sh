@@ -27,6 +27,7 @@ base() {
   command -v git >/dev/null || missing git git
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing "PostgreSQL's server" postgresql
   command -v git-lfs >/dev/null || missing git-lfs git-lfs
+  [ "$(uname)" != Linux ] || command -v strace >/dev/null || missing strace strace
   command -v ssh-keygen >/dev/null || missing ssh openssh-client
   command -v gpg >/dev/null || missing gpg gnupg
   command -v unzip >/dev/null || missing unzip unzip

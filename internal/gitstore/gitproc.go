@@ -80,6 +80,9 @@ type process struct {
 
 // run runs git to its end or until ctx ends; then it and its children are killed. stderr is what it complained about.
 func (c *Copies) run(ctx context.Context, p process) (stderr string, err error) {
+	if !KnownForm(p.args, c.root) {
+		return "", errs.New(errs.Internal, "git %v is no form that is known", p.args)
+	}
 	bin, err := c.git()
 	if err != nil {
 		return "", errs.Unsupported("This hub finds no git on its machine, so it cannot serve clone and push.")

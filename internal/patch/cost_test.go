@@ -38,7 +38,7 @@ func TestHostileTextsEndInTime(t *testing.T) {
 		start := time.Now()
 		a, b := patch.NewText([]byte(p[0])), patch.NewText([]byte(p[1]))
 		s := patch.Count(patch.Diff(a, b))
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: %v", name, took)
 		} else {
 			t.Logf("%s: %v, %d added, %d deleted", name, took, s.Added, s.Deleted)

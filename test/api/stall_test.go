@@ -3,12 +3,16 @@ package api
 import (
 	"encoding/base64"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -96,6 +100,44 @@ func TestArchiveIsFreedWhenTheClientGoes(t *testing.T) {
 	for range 20 { // more than one client may have at once
 		if a := get(h, alice, "/alice/m/archive/main.tar.gz"); a.Status != http.StatusOK {
 			t.Fatal(a.Status)
+		}
+	}
+}
+
+// TestDamagedArchiveIsCut: a large file whose bytes are gone ends the answer, so that no archive passes for whole.
+func TestDamagedArchiveIsCut(t *testing.T) {
+	t.Parallel()
+	var data string
+	h := testhub.New(t, func(c *config.Config) { data = c.Data })
+	alice := model(h, "alice", "m", map[string]string{"a": "1"})
+	rnd, noise := rand.NewChaCha8([32]byte{2}), make([]byte, 3<<20)
+	_, _ = rnd.Read(noise)
+	sha := putLarge(t, h, alice, "alice/m", string(noise))
+	ok[dict](t, "commit", commit(h, alice, "alice/m", header("large"), line("lfsFile", dict{"path": "large.bin", "algo": "sha256", "oid": sha, "size": len(noise)})))
+	damaged := 0
+	err := filepath.WalkDir(data, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.Contains(p, "xorb") {
+			damaged++
+			return os.Truncate(p, 100)
+		}
+		return err
+	})
+	if err != nil || damaged == 0 {
+		t.Fatal(damaged, err)
+	}
+	for _, name := range []string{"main.zip", "main.tar.gz"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL+"/alice/m/archive/"+name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			continue // cut before the first byte left
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err == nil && resp.StatusCode == http.StatusOK {
+			t.Errorf("%s: %d bytes passed for whole", name, n)
 		}
 	}
 }

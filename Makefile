@@ -23,7 +23,7 @@ test:
 	$(MAKE) test-go test-clients
 
 test-go:
-	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/script/... ./test/gitclient/... ./test/hostile/... ./test/crash/...
+	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/hostile/... ./test/crash/...
 
 ## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage
 test-clients: build

@@ -156,3 +156,6 @@ func (a *App) Repo(ctx context.Context, path string) (*repo.Repo, error) {
 
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }
+
+// Content is the files and histories of its repositories.
+func (a *App) Content() *content.Service { return a.content }

@@ -56,7 +56,8 @@ type mergeSaid struct {
 	conflicts []Conflict
 	more      bool
 	byPath    map[string]int
-	asides    []string // endings of the names under which git puts a side that finds its place taken
+	aside     []Conflict // told in messages alone
+	endings   []string   // endings of the names under which git puts a side that finds its place taken
 }
 
 // parseMerge reads a tree's id; then, of a merge with conflicts, "mode id stage<TAB>path" for each version of each
@@ -64,7 +65,7 @@ type mergeSaid struct {
 // output's end is missing.
 func parseMerge(out []byte, cut, clean bool, ours, theirs hub.OID) (*mergeSaid, error) {
 	fields := &mergeFields{strings.Split(string(out), "\x00"), cut}
-	m := &mergeSaid{byPath: map[string]int{}, asides: []string{"~" + ours.String(), "~" + theirs.String()}}
+	m := &mergeSaid{byPath: map[string]int{}, endings: []string{"~" + ours.String(), "~" + theirs.String()}}
 	first, _ := fields.next()
 	var err error
 	if m.tree, err = hub.ParseOID(first); err != nil {
@@ -172,7 +173,7 @@ func (m *mergeSaid) at(path string) *Conflict {
 
 // place is the path that a side was to have.
 func (m *mergeSaid) place(path string) string {
-	for _, end := range m.asides {
+	for _, end := range m.endings {
 		if i := strings.LastIndex(path, end); i > 0 {
 			return path[:i]
 		}
@@ -180,7 +181,8 @@ func (m *mergeSaid) place(path string) string {
 	return path
 }
 
-// message gives a reason to the conflicts that it is about.
+// message gives a reason to the conflicts that it is about. git tells of some that it then finds to be none, of a file in
+// a folder's way that goes in the end; so a message alone makes no conflict, unless there is nothing else.
 func (m *mergeSaid) message(paths []string, class, text string) {
 	kind := kindOf(class)
 	if kind == "" || len(paths) == 0 {
@@ -193,11 +195,8 @@ func (m *mergeSaid) message(paths []string, class, text string) {
 			about[i] = true
 		}
 	}
-	if len(about) > 0 {
-		return
-	}
-	if c := m.at(paths[0]); c != nil {
-		c.because(kind, text)
+	if len(about) == 0 {
+		m.aside = append(m.aside, Conflict{Path: m.place(paths[0]), Kind: kind, Message: strings.TrimSpace(text)})
 	}
 }
 
@@ -213,6 +212,9 @@ func (c *Conflict) because(kind, text string) {
 }
 
 func (m *mergeSaid) finish() {
+	if len(m.conflicts) == 0 {
+		m.conflicts = m.aside[:min(len(m.aside), maxConflicts)]
+	}
 	for i := range m.conflicts {
 		c := &m.conflicts[i]
 		if c.Kind == "" {

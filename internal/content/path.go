@@ -29,7 +29,11 @@ func CheckPath(p string) error {
 	case strings.HasPrefix(p, `..\`):
 		return errs.New(errs.Unprocessable, "The path %q leads out of the repository.", p)
 	}
-	for c := range strings.SplitSeq(p, "/") {
+	for rest, more := p, true; more; {
+		var c string
+		if c, rest, more = strings.Cut(rest, "/"); more && readByGit(c) {
+			return errs.New(errs.Unprocessable, "In the path %q, %q must be a file: git takes no folder of that name.", p, c)
+		}
 		if err := checkComponent(p, c); err != nil {
 			return err
 		}

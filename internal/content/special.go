@@ -39,8 +39,11 @@ func (s *Service) CheckFile(ctx context.Context, p string, data []byte) error {
 // checkCopied applies CheckFile to a file that gets the name by being copied or moved.
 func (s *Service) checkCopied(ctx context.Context, from *Snapshot, e *git.TreeEntry, source, target string) error {
 	name := path.Base(target)
-	if !e.Mode.IsBlob() || !git.IsGitModules(name) && !git.IsGitAttributes(name) {
+	if !readByGit(name) {
 		return nil
+	}
+	if !e.Mode.IsBlob() {
+		return errs.New(errs.Unprocessable, "%q must be a file: git takes nothing else of that name.", target)
 	}
 	data, ok, err := from.readSmall(ctx, source, s.limits.RegularFile)
 	if err != nil {
@@ -51,3 +54,6 @@ func (s *Service) checkCopied(ctx context.Context, from *Snapshot, e *git.TreeEn
 	}
 	return s.CheckFile(ctx, target, data)
 }
+
+// readByGit knows the names of files that git itself reads.
+func readByGit(name string) bool { return git.IsGitModules(name) || git.IsGitAttributes(name) }

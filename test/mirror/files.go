@@ -310,7 +310,7 @@ func (d *draft) swap() {
 		d.write(dir, d.w.newText())
 		return
 	}
-	if p, ok := d.old(); ok {
+	if p, ok := d.old(); ok && p != ".gitattributes" { // which must be a file
 		d.drop(p)
 		d.write(p+"/in", d.w.newText())
 	}

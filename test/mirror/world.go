@@ -239,7 +239,7 @@ func (w *world) clone() {
 	run := func(args ...string) string {
 		w.t.Helper()
 		cmd := exec.CommandContext(w.t.Context(), "git", args...)
-		cmd.Env = w.ref.env
+		cmd.Dir, cmd.Env = w.ref.dir, w.ref.env
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		if err := cmd.Run(); err != nil {

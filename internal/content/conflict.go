@@ -37,6 +37,9 @@ type threeWay struct {
 
 // threeWay merges as git does. Conflicts are an error.
 func (a *attempt) threeWay(ctx context.Context, t threeWay) error {
+	if done, err := a.mergeApart(ctx, t); done || err != nil {
+		return err
+	}
 	p, err := a.s.copies.Use(ctx, a.repo.RowID, "refs/heads/"+a.repo.DefaultBranch)
 	if err != nil {
 		return err
@@ -52,6 +55,32 @@ func (a *attempt) threeWay(ctx context.Context, t threeWay) error {
 	}
 	a.tree = a.merged.Tree
 	return nil
+}
+
+// mergeApart does a merge for which nobody needs git, with what is in memory. It reports whether it did.
+func (a *attempt) mergeApart(ctx context.Context, t threeWay) (bool, error) {
+	base, theirs := t.base, t.theirs
+	if base == nil {
+		g := a.base.Git
+		oid, ok, err := g.OnlyMergeBase(ctx, t.ours, t.theirs)
+		if err != nil || !ok {
+			return false, err
+		}
+		base = &oid
+	}
+	edits, ok, err := a.base.Git.MergeApart(ctx, *base, a.base.Tree, theirs)
+	if err != nil || !ok {
+		return false, err
+	}
+	tree, err := a.base.Git.EditTree(ctx, a.w, a.base.Tree, edits)
+	if errs.Is(err, errs.Invalid) {
+		return false, nil // a file and a folder of one name, or modes of old: git's to decide
+	}
+	if err != nil {
+		return false, err
+	}
+	a.tree, a.edits = tree, edits
+	return true, nil
 }
 
 func conflictError(ctx context.Context, g *gitstore.Repo, m *gitstore.Merged) error {

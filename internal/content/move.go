@@ -48,6 +48,7 @@ type attempt struct {
 	commit hub.OID     // where the branch is to be, if there is
 	create *git.Commit // or a commit to be made, whose author and committer may be zero
 	merged *gitstore.Merged
+	edits  []gitstore.Edit // or what makes the tree of the base's, where it is not stored yet
 
 	unmoved []inTx // checks that the refs which the plan starts from are where they were
 }
@@ -228,6 +229,16 @@ func (a *attempt) checkCard(ctx context.Context) error {
 func (a *attempt) entry(ctx context.Context, path string) (*git.TreeEntry, error) {
 	if a.merged != nil {
 		return a.merged.Entry(ctx, path)
+	}
+	for _, e := range a.edits {
+		if e.Path == path && e.Delete {
+			return nil, errs.EntryNotFound(path)
+		} else if e.Path == path {
+			return &git.TreeEntry{Name: path, Mode: e.Mode, OID: e.OID}, nil
+		}
+	}
+	if a.edits != nil {
+		return a.base.entry(ctx, path)
 	}
 	return a.base.Git.Entry(ctx, a.tree, path)
 }

@@ -85,7 +85,7 @@ func (c *Copies) run(ctx context.Context, p process) (stderr string, err error) 
 	}
 	bin, err := c.git()
 	if err != nil {
-		return "", errs.Unsupported("This hub finds no git on its machine, so it cannot serve clone and push.")
+		return "", errs.Unsupported("This hub finds no git on its machine, so it cannot serve clone and push, nor merge.")
 	}
 	wait, cancel := context.WithTimeout(ctx, processWait)
 	defer cancel()

@@ -104,6 +104,7 @@ func (p *Copy) merge(ctx context.Context, m *Merged, spec MergeSpec) (err error)
 	})
 	clean, err := mergeEnd(err, stderr)
 	if err != nil {
+		p.c.dropBroken(p.w)
 		return err
 	}
 	said, err := parseMerge(out.Bytes(), out.full, clean, ours, theirs)

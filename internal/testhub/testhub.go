@@ -36,6 +36,7 @@ type Hub struct {
 	Admin  Caller // site administrator, user admin
 
 	unchecked bool
+	cfg       *config.Config
 	ssh       sync.Once
 	sshAddr   string
 	sshKeys   []string
@@ -89,16 +90,19 @@ func start(t testing.TB, c *config.Config, change []func(*config.Config)) *Hub {
 func launch(h *Hub, c *config.Config) *Hub {
 	t := h.T
 	t.Helper()
+	h.cfg = c
 	a, err := app.Open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.App = a
-	first, err := a.Accounts().EnsureAdmin(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	if h.Admin.Name == "" {
+		first, err := a.Accounts().EnsureAdmin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Admin = Caller{first.Name, first.Token}
 	}
-	h.Admin = Caller{first.Name, first.Token}
 	if h.Server, err = a.Handler(t.Context(), h.observer()); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +119,14 @@ func launch(h *Hub, c *config.Config) *Hub {
 		}
 	})
 	return h
+}
+
+// Node starts another process's worth of the same hub, on the same database and store with caches of its own.
+func (h *Hub) Node() *Hub {
+	h.T.Helper()
+	c := *h.cfg
+	c.CacheDir = h.T.TempDir()
+	return launch(&Hub{T: h.T, Admin: h.Admin, unchecked: h.unchecked}, &c)
 }
 
 func (h *Hub) observer() func(*httpd.Route, http.Handler) http.Handler {

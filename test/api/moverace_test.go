@@ -119,6 +119,49 @@ func TestRaceOfChangesLosesNone(t *testing.T) {
 	})
 }
 
+// Two nodes change one branch at once: the database decides, and each follows the other.
+func TestRaceOfTwoNodesLosesNone(t *testing.T) {
+	t.Parallel()
+	h := testhub.NewScaled(t)
+	nodes := []*testhub.Hub{h, h.Node()}
+	y := newHistory(t, h, map[string]string{"f": numbers})
+	base := y.head("main")
+	const n = 40
+	for i := range n {
+		if i%4 < 2 {
+			y.branch(fmt.Sprintf("b%d", i), base)
+			y.commit(fmt.Sprintf("b%d", i), file(fmt.Sprintf("merged/%d", i), "m"))
+		}
+	}
+	answers := race(h, n, func(i int) testhub.Answer {
+		if i%4 < 2 {
+			return post(nodes[i%2], y.c, "/api/models/alice/m/merge/main", dict{"from": fmt.Sprintf("b%d", i), "fastForward": "never"})
+		}
+		return commit(nodes[i%2], y.c, y.id, header("c"), file(fmt.Sprintf("committed/%d", i), "c"))
+	})
+	won := 0
+	has := files(h, y.c, y.id, "main")
+	for i, a := range answers {
+		path := fmt.Sprintf("committed/%d", i)
+		if i%4 < 2 {
+			path = fmt.Sprintf("merged/%d", i)
+		}
+		if _, there := has[path]; there != (a.Status == http.StatusOK) {
+			t.Errorf("%s: present %v after %d %s", path, there, a.Status, a.Body)
+		}
+		if a.Status == http.StatusOK {
+			won++
+		} else if a.Status != http.StatusServiceUnavailable {
+			t.Errorf("%d: %d %s", i, a.Status, a.Body)
+		}
+	}
+	commits, kinds := trail(t, h, "refs/heads/main", base)
+	if len(commits) != won || commits[len(commits)-1] != y.head("main") || head(nodes[1], y.c, y.id, "main") != y.head("main") {
+		t.Errorf("%d answers of success, events %v", won, kinds)
+	}
+	t.Logf("%d of %d: %v", won, n, kinds)
+}
+
 // Of many who say where the branch must be, one wins; the others are told, and change nothing.
 func TestRaceFromOneParentHasOneWinner(t *testing.T) {
 	each(t, func(t *testing.T, h *testhub.Hub) {

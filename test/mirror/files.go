@@ -18,9 +18,10 @@ type draft struct {
 	git     strings.Builder
 }
 
-// commit changes some files of a branch.
-func (w *world) commit() {
-	branch := pick(w, w.branches)
+func (w *world) commit() { w.commitOn(pick(w, w.branches)) }
+
+// commitOn changes some files of a branch.
+func (w *world) commitOn(branch string) {
 	parent := w.branches[branch]
 	d := &draft{w: w, base: w.list(parent), files: maps.Clone(w.list(parent))}
 	for range 1 + w.rnd.IntN(3) {

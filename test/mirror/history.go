@@ -30,10 +30,31 @@ func (w *world) branch() {
 	if w.rnd.IntN(3) == 0 {
 		name = "topic/" + name
 	}
-	from := w.past(pick(w, w.branches))
-	w.must("POST", "/branch/"+url.PathEscape(name), map[string]any{"startingPoint": from})
-	w.branches[name] = from
+	w.branchAt(name, w.past(pick(w, w.branches)))
+}
+
+func (w *world) branchAt(name, commit string) {
+	w.must("POST", "/branch/"+url.PathEscape(name), map[string]any{"startingPoint": commit})
+	w.branches[name] = commit
 	w.count("branch")
+}
+
+// feature is the life of a short branch: it begins at another, gets a commit or two, most often while the other gets one,
+// and is merged back.
+func (w *world) feature() {
+	home := pick(w, w.branches)
+	w.names++
+	name := fmt.Sprintf("feature/%d", w.names)
+	w.branchAt(name, w.branches[home])
+	for range 1 + w.rnd.IntN(2) {
+		w.commitOn(name)
+	}
+	if w.rnd.IntN(4) != 0 {
+		w.commitOn(home)
+	}
+	w.mergeInto(home, name, w.branches[name])
+	w.drop(name)
+	w.count("feature")
 }
 
 func (w *world) deleteBranch() {
@@ -41,6 +62,10 @@ func (w *world) deleteBranch() {
 	if name == "main" {
 		return
 	}
+	w.drop(name)
+}
+
+func (w *world) drop(name string) {
 	w.must("DELETE", "/branch/"+url.PathEscape(name), nil)
 	delete(w.branches, name)
 	w.count("delete branch")
@@ -83,11 +108,14 @@ func (w *world) source() (rev, commit string) {
 	return b, w.branches[b]
 }
 
-// merge merges in one of the ways that there are.
 func (w *world) merge() {
-	branch := pick(w, w.branches)
-	base := w.branches[branch]
 	rev, from := w.source()
+	w.mergeInto(pick(w, w.branches), rev, from)
+}
+
+// mergeInto merges in one of the ways that there are.
+func (w *world) mergeInto(branch, rev, from string) {
+	base := w.branches[branch]
 	msg := fmt.Sprintf("merge in step %d", w.step)
 	body := map[string]any{"from": rev, "message": msg}
 	commands := [][]string{{"merge", "-q", "--ff", "-m", msg, from}}

@@ -94,8 +94,8 @@ func (w *world) one() {
 		weight int
 		do     func()
 	}{
-		{"commit", 56, w.commit}, {"branch", 7, w.branch}, {"delete branch", 3, w.deleteBranch}, {"tag", 3, w.tag}, {"delete tag", 1, w.deleteTag},
-		{"merge", 11, w.merge}, {"revert", 7, w.revert}, {"cherry-pick", 7, w.cherryPick}, {"squash", 1, w.squash}, {"reset", 3, w.reset}, {"push", 1, w.push},
+		{"commit", 50, w.commit}, {"branch", 7, w.branch}, {"delete branch", 3, w.deleteBranch}, {"tag", 3, w.tag}, {"delete tag", 1, w.deleteTag},
+		{"merge", 9, w.merge}, {"feature", 8, w.feature}, {"revert", 7, w.revert}, {"cherry-pick", 7, w.cherryPick}, {"squash", 1, w.squash}, {"reset", 3, w.reset}, {"push", 1, w.push},
 	}
 	total := 0
 	for _, k := range kinds {

@@ -88,8 +88,21 @@ func (s *Service) DeleteLarge(ctx context.Context, actor hub.Actor, r *repo.Repo
 	if !rewrite {
 		return s.db.Tx(ctx, func(tx *db.Tx) error { return d.remove(ctx, tx) })
 	}
+	if err := s.rewriting.Take(ctx); err != nil {
+		return errs.Wrap("content.DeleteLarge", err)
+	}
+	defer s.rewriting.Give()
+	// A long history takes longer than the patience of some proxies: what was begun is ended, so that asking again
+	// finds it done.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rewriteTime)
+	defer cancel()
 	return d.rewrite(ctx)
 }
+
+const (
+	rewritesAtOnce = 2 // of one process: each holds about 200 bytes for each object that it makes
+	rewriteTime    = 30 * time.Minute
+)
 
 // removal is a deletion of large files under way.
 type removal struct {

@@ -40,12 +40,14 @@ type Service struct {
 	computing slot.Slots // comparisons of texts and searches of histories: one per processor
 	blaming   slot.Slots // one for two processors: blame may take its ten seconds
 	packing   slot.Slots // archives that are worked on: one per processor
+	rewriting slot.Slots // histories that are made anew
 }
 
 // New builds the service.
 func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *repo.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
 	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1),
-		computing: slot.Of(runtime.GOMAXPROCS(0)), blaming: slot.Of((runtime.GOMAXPROCS(0) + 1) / 2), packing: slot.Of(runtime.GOMAXPROCS(0))}
+		computing: slot.Of(runtime.GOMAXPROCS(0)), blaming: slot.Of((runtime.GOMAXPROCS(0) + 1) / 2), packing: slot.Of(runtime.GOMAXPROCS(0)),
+		rewriting: slot.Of(rewritesAtOnce)}
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
 	j.Register(jobCollect, s.collectJob)

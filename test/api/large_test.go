@@ -266,7 +266,46 @@ func TestRewriteLosesNoConcurrentCommit(t *testing.T) {
 	})
 }
 
+type copied struct {
+	Success              bool
+	Processed, Succeeded int
+	Failed               []struct{ XetHash, Sha256, Error string }
+}
+
+func oneLarge(xet, content string) dict {
+	return dict{"xetHash": xet, "sha256": shaOf(content), "filename": "w.bin"}
+}
+
+// copyLarge copies files of a model into a dataset.
+func copyLarge(h *testhub.Hub, c testhub.Caller, from, to string, files ...dict) testhub.Answer {
+	h.T.Helper()
+	return post(h, c, "/api/models/"+from+"/lfs-files/duplicate", dict{"target": dict{"type": "dataset", "name": to}, "files": files})
+}
+
 func TestLargeFilesCopied(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := model(h, "alice", "m", nil)
+		addLarge(h, alice, "alice/m", "main", "w.bin", "weights")
+		xet := largeList(h, alice, "alice/m", "?xet=true")[0].XetHash
+		bob := h.User("bob")
+		h.CreateRepo(bob, hub.Dataset, "bob/d", true)
+		a := copyLarge(h, bob, "alice/m", "bob/d", oneLarge(xet, "weights"), oneLarge(strings.ToUpper(xet), "weights"))
+		if got := must[copied](t, a.Body); a.Status != 200 || !got.Success || got.Succeeded != 1 {
+			t.Errorf("copy: %d %s", a.Status, a.Body)
+		}
+		a = h.Do(bob, "POST", "/api/datasets/bob/d/commit/main", header("s")+lfsFile("mine.bin", "weights"), "Content-Type", "application/x-ndjson")
+		if got := get(h, bob, "/datasets/bob/d/resolve/main/mine.bin"); a.Status != 200 || string(got.Body) != "weights" {
+			t.Errorf("commit of the copy: %d %s, read %s", a.Status, a.Body, got.Body)
+		}
+		refused(t, "no file", copyLarge(h, bob, "alice/m", "bob/d"), 400, "")
+		refused(t, "no hash", copyLarge(h, bob, "alice/m", "bob/d", dict{"xetHash": "x", "sha256": "y"}), 400, "")
+		refused(t, "no such type", post(h, bob, "/api/models/alice/m/lfs-files/duplicate", dict{"target": dict{"type": "x", "name": "bob/d"}, "files": []dict{oneLarge(xet, "weights")}}), 400, "")
+	})
+}
+
+// TestCopyTellsNothingOfStrangersFiles is a theft by both hashes of a file: what the source does not have is not there,
+// whether others have it or nobody.
+func TestCopyTellsNothingOfStrangersFiles(t *testing.T) {
 	each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := model(h, "alice", "m", nil)
 		addLarge(h, alice, "alice/m", "main", "w.bin", "weights")
@@ -276,30 +315,11 @@ func TestLargeFilesCopied(t *testing.T) {
 		h.CreateRepo(bob, hub.Model, "bob/secret", true)
 		addLarge(h, bob, "bob/secret", "main", "s.bin", "secret")
 		hidden := largeList(h, bob, "bob/secret", "?xet=true")[0].XetHash
-		one := func(xet, content string) dict {
-			return dict{"xetHash": xet, "sha256": shaOf(content), "filename": "w.bin"}
-		}
-		ask := func(c testhub.Caller, from, to string, files ...dict) testhub.Answer {
-			return post(h, c, "/api/models/"+from+"/lfs-files/duplicate", dict{"target": dict{"type": "dataset", "name": to}, "files": files})
-		}
-		type answer struct {
-			Success              bool
-			Processed, Succeeded int
-			Failed               []struct{ XetHash, Sha256, Error string }
-		}
-		if a := ask(bob, "alice/m", "bob/d", one(xet, "weights"), one(strings.ToUpper(xet), "weights")); a.Status != 200 || !must[answer](t, a.Body).Success || must[answer](t, a.Body).Succeeded != 1 {
-			t.Errorf("copy: %d %s", a.Status, a.Body)
-		}
-		a := h.Do(bob, "POST", "/api/datasets/bob/d/commit/main", header("s")+lfsFile("mine.bin", "weights"), "Content-Type", "application/x-ndjson")
-		if got := get(h, bob, "/datasets/bob/d/resolve/main/mine.bin"); a.Status != 200 || string(got.Body) != "weights" {
-			t.Errorf("commit of the copy: %d %s, read %s", a.Status, a.Body, got.Body)
-		}
-		// What alice/m does not have is not there, whether others have it or nobody.
-		a = ask(eve, "alice/m", "bob/d", one(xet, "weights"))
-		refused(t, "into a repository that one may not see", a, 404, "RepoNotFound")
+		refused(t, "into a repository that one may not see", copyLarge(h, eve, "alice/m", "bob/d", oneLarge(xet, "weights")), 404, "RepoNotFound")
 		h.CreateRepo(eve, hub.Dataset, "eve/d", false)
-		a = ask(eve, "alice/m", "eve/d", one(hidden, "secret"), one(strings.Repeat("ab", 32), "nothing"), one(xet, "secret"), one(hidden, "weights"), one(xet, "weights"))
-		got := must[answer](t, a.Body)
+		a := copyLarge(h, eve, "alice/m", "eve/d", oneLarge(hidden, "secret"), oneLarge(strings.Repeat("ab", 32), "nothing"), oneLarge(xet, "secret"),
+			oneLarge(hidden, "weights"), oneLarge(xet, "weights"))
+		got := must[copied](t, a.Body)
 		if a.Status != 207 || got.Success || got.Processed != 5 || got.Succeeded != 1 || len(got.Failed) != 4 {
 			t.Fatalf("%d %s", a.Status, a.Body)
 		}
@@ -308,10 +328,8 @@ func TestLargeFilesCopied(t *testing.T) {
 				t.Errorf("%q and %q tell cases apart", f.Error, got.Failed[0].Error)
 			}
 		}
-		refused(t, "from a hidden one", ask(eve, "bob/secret", "eve/d", one(hidden, "secret")), 404, "RepoNotFound")
-		refused(t, "into a public one of others", post(h, eve, "/api/models/alice/m/lfs-files/duplicate", dict{"target": dict{"type": "model", "name": "alice/m"}, "files": []dict{one(xet, "weights")}}), 403, "")
-		refused(t, "no file", ask(bob, "alice/m", "bob/d"), 400, "")
-		refused(t, "no hash", ask(bob, "alice/m", "bob/d", dict{"xetHash": "x", "sha256": "y"}), 400, "")
-		refused(t, "no such type", post(h, bob, "/api/models/alice/m/lfs-files/duplicate", dict{"target": dict{"type": "x", "name": "bob/d"}, "files": []dict{one(xet, "weights")}}), 400, "")
+		refused(t, "from a hidden one", copyLarge(h, eve, "bob/secret", "eve/d", oneLarge(hidden, "secret")), 404, "RepoNotFound")
+		refused(t, "into a public one of others", post(h, eve, "/api/models/alice/m/lfs-files/duplicate",
+			dict{"target": dict{"type": "model", "name": "alice/m"}, "files": []dict{oneLarge(xet, "weights")}}), 403, "")
 	})
 }

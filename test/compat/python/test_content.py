@@ -111,8 +111,8 @@ def test_copy_between_repositories(api, new):
     source, target = new({"w.bin": body, "t.txt": b"text"}), new()
     api.create_commit(target, [CommitOperationCopy("t.txt", "t.txt", src_repo_id=source, src_repo_type="model")], commit_message="Copy")
     assert read(target, "t.txt") == b"text"
-    with pytest.raises(errors.HfHubHTTPError, match="This hub does not serve POST .*lfs-files/duplicate"):  # not yet
-        api.create_commit(target, [CommitOperationCopy("w.bin", "w.bin", src_repo_id=source, src_repo_type="model")], commit_message="Copy")
+    api.create_commit(target, [CommitOperationCopy("w.bin", "w.bin", src_repo_id=source, src_repo_type="model")], commit_message="Copy")
+    assert read(target, "w.bin") == body
 
 
 def test_copy_of_another_revision(api, new):

@@ -169,6 +169,9 @@ func (s *Service) baseOf(ctx context.Context, r *repo.Repo, ref string) (*Snapsh
 // build writes the trees and the commit object.
 func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
 	edits, err := s.resolve(ctx, base, c)
+	if err == nil && !base.Commit.IsZero() {
+		err = s.checkLocks(ctx, actor, base.Repo.RowID, base.entry, edited(base.entry, edits))
+	}
 	if err != nil {
 		return hub.OID{}, err
 	}

@@ -159,6 +159,9 @@ func (a *attempt) build(ctx context.Context, dry bool) error {
 			return err
 		}
 	}
+	if err := a.s.checkLocks(ctx, a.actor, a.repo.RowID, a.base.entry, a.entry); err != nil {
+		return err
+	}
 	if err := a.checkCard(ctx); err != nil || a.create == nil || dry {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -32,6 +33,7 @@ type Service struct {
 	xet    *xetstore.Store
 	repos  *repo.Service
 	jobs   *jobs.Queue
+	locks  *filelock.Service
 	log    *slog.Logger
 	limits Limits
 	now    func() time.Time
@@ -48,6 +50,7 @@ func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *
 	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1),
 		computing: slot.Of(runtime.GOMAXPROCS(0)), blaming: slot.Of((runtime.GOMAXPROCS(0) + 1) / 2), packing: slot.Of(runtime.GOMAXPROCS(0)),
 		rewriting: slot.Of(rewritesAtOnce)}
+	s.locks = filelock.New(d)
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
 	j.Register(jobCollect, s.collectJob)

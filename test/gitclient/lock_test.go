@@ -60,3 +60,75 @@ func TestLocks(t *testing.T) {
 		}
 	})
 }
+
+// Where git-lfs does not ask, or another client sends the change, the hub itself holds a lock: on branches that exist, by every door.
+func TestLockedFilesStayAsTheyAre(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		alice, bob := h.User("alice"), h.User("bob")
+		h.Org("studio", alice, map[string]hub.Role{"bob": hub.RoleWrite})
+		const repo = "studio/m"
+		h.CreateRepo(alice, hub.Model, repo, true)
+		h.Commit(alice, hub.Model, repo, "main", map[string]string{"art/one.txt": "one", "art/two.txt": "two"})
+		d := openDoors(t, h)
+		lock := func(path string) string {
+			t.Helper()
+			var out struct{ Lock struct{ ID string } }
+			h.JSON(alice, "POST", "/"+repo+".git/info/lfs/locks", dict{"path": path}, &out)
+			return out.Lock.ID
+		}
+		held := lock("art/one.txt")
+
+		u := as(t, h, bob) // its git-lfs does not ask
+		dir := u.clone(repo)
+		u.write(dir, "art/one.txt", "bob's")
+		u.commit(dir, "change what alice holds")
+		u.refused(dir, []string{"push", "origin", "main"}, "art/one.txt", "locked by alice")
+		u.git(dir, "push", "-q", "origin", "main:refs/heads/beside")
+		u.refused(dir, []string{"push", "origin", "HEAD:main", "HEAD:refs/heads/third"}, "locked by alice")
+		u.git(dir, "rm", "-rq", "art")
+		u.commit(dir, "remove its folder")
+		u.refused(dir, []string{"push", "origin", "HEAD:main"}, "locked by alice")
+		u.git(dir, "reset", "-q", "--hard", "origin/main")
+		u.write(dir, "art/two.txt", "free")
+		u.commit(dir, "change another")
+		u.git(dir, "push", "-q", "origin", "main")
+
+		for name, c := range map[string]struct {
+			key   string
+			value dict
+		}{
+			"write":           {"file", dict{"path": "art/one.txt", "content": "Ym9i", "encoding": "base64"}},
+			"delete":          {"deletedFile", dict{"path": "art/one.txt"}},
+			"delete folder":   {"deletedFolder", dict{"path": "art/"}},
+			"move away":       {"file", dict{"path": "art/three.txt", "oldPath": "art/one.txt"}},
+			"copy over":       {"copyFile", dict{"path": "art/one.txt", "srcPath": "art/two.txt"}},
+			"file for folder": {"file", dict{"path": "art", "content": "Ym9i", "encoding": "base64"}},
+		} {
+			a := d.commit(bob, repo, c.key, c.value)
+			if a.Status < 400 || a.Status >= 500 {
+				t.Errorf("commit, %s: %d %s", name, a.Status, a.Body)
+			}
+		}
+		for name, value := range map[string]dict{
+			"another path":   {"path": "art/four.txt", "content": "Ym9i", "encoding": "base64"},
+			"the same bytes": {"path": "art/one.txt", "content": "b25l", "encoding": "base64"},
+		} {
+			if a := d.commit(bob, repo, "file", value); a.Status != 200 {
+				t.Errorf("commit of %s: %d %s", name, a.Status, a.Body)
+			}
+		}
+		if a := h.Do(bob, "POST", "/api/models/"+repo+"/merge/main", dict{"from": "beside"}); a.Status != 403 {
+			t.Errorf("merge: %d %s", a.Status, a.Body)
+		}
+		if got := resolve(t, h, alice, repo, "main", "art/one.txt"); got != "one" {
+			t.Errorf("the locked file has become %q", got)
+		}
+		if a := d.commit(alice, repo, "file", dict{"path": "art/one.txt", "content": "YWxpY2U=", "encoding": "base64"}); a.Status != 200 {
+			t.Errorf("the holder's commit: %d %s", a.Status, a.Body)
+		}
+		h.JSON(alice, "POST", "/"+repo+".git/info/lfs/locks/"+held+"/unlock", dict{}, nil)
+		if a := d.commit(bob, repo, "file", dict{"path": "art/one.txt", "content": "Ym9i", "encoding": "base64"}); a.Status != 200 {
+			t.Errorf("after the lock: %d %s", a.Status, a.Body)
+		}
+	})
+}

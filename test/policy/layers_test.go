@@ -80,7 +80,7 @@ var siblings = map[string][]string{
 	"internal/authz":          {"internal/account", "internal/org"},
 	"internal/repo":           {"internal/account", "internal/authz"},
 	"internal/filelock":       {"internal/account"},
-	"internal/content":        {"internal/repo", "internal/authz", "internal/account"},
+	"internal/content":        {"internal/repo", "internal/authz", "internal/account", "internal/filelock"},
 	"internal/verify":         {"internal/account"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},

@@ -105,12 +105,21 @@ func (u *user) try(dir, stdin, name string, args ...string) (string, bool) {
 	return text, err == nil
 }
 
+// masked are arguments without the token that an address may hold.
+func (u *user) masked(args []string) string {
+	text := strings.Join(args, " ")
+	if u.who.Token != "" {
+		text = strings.ReplaceAll(text, u.who.Token, "TOKEN")
+	}
+	return text
+}
+
 // git runs git, which must succeed, and gives what it printed.
 func (u *user) git(dir string, args ...string) string {
 	u.t.Helper()
 	out, ok := u.try(dir, "", "git", args...)
 	if !ok {
-		u.t.Fatalf("git %s:\n%s", strings.Join(args, " "), out)
+		u.t.Fatalf("git %s:\n%s", u.masked(args), out)
 	}
 	return strings.TrimSpace(out)
 }
@@ -120,11 +129,11 @@ func (u *user) refused(dir string, args []string, words ...string) string {
 	u.t.Helper()
 	out, ok := u.try(dir, "", "git", args...)
 	if ok {
-		u.t.Errorf("git %s succeeded:\n%s", strings.Join(args, " "), out)
+		u.t.Errorf("git %s succeeded:\n%s", u.masked(args), out)
 	}
 	for _, w := range words {
 		if !strings.Contains(out, w) {
-			u.t.Errorf("git %s does not say %q:\n%s", strings.Join(args, " "), w, out)
+			u.t.Errorf("git %s does not say %q:\n%s", u.masked(args), w, out)
 		}
 	}
 	return out

@@ -31,6 +31,7 @@ type trace struct {
 
 var (
 	execLine = regexp.MustCompile(`^(\d+) +execve\("([^"]*)", \[(.*?)\], \[(.*)\]\) = (.*)$`)
+	dirLine  = regexp.MustCompile(`^(\d+) +chdir\("([^"]*)"`)
 	openLine = regexp.MustCompile(`^(\d+) +openat\([^,]*, "([^"]*)", ([A-Z_|]+).*$`)
 	word     = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 	ownEnv   = regexp.MustCompile(`^(PATH=/[\w/.-]*(:.*)?|HOME=/nonexistent|LC_ALL=C|GIT_CONFIG_NOSYSTEM=1|GIT_CONFIG_GLOBAL=/dev/null|GIT_TERMINAL_PROMPT=0|GIT_NO_REPLACE_OBJECTS=1|` +
@@ -51,6 +52,9 @@ func (tr *trace) line(line string) {
 	if m := execLine.FindStringSubmatch(line); m != nil {
 		tr.exec(m[1], m[2], words(m[3]), words(m[4]))
 		return
+	}
+	if m := dirLine.FindStringSubmatch(line); m != nil && filepath.IsAbs(m[2]) && !tr.warm(m[2]) {
+		tr.t.Errorf("a process went to %s", m[2])
 	}
 	if m := openLine.FindStringSubmatch(line); m != nil && strings.Contains(m[3], "O_WRONLY") || m != nil && strings.Contains(m[3], "O_RDWR") {
 		tr.write(m[1], m[2])
@@ -87,10 +91,15 @@ func (tr *trace) exec(pid, path string, args, env []string) {
 	}
 }
 
+// warm reports whether a path is in the hub's folder for warm copies.
+func (tr *trace) warm(path string) bool {
+	return strings.HasPrefix(path, filepath.Join(tr.data, "cache", "git", "warm")+"/")
+}
+
 // write looks at a file that was opened for writing: git's configuration is the hub's to write, and nothing lies in hooks.
 func (tr *trace) write(pid, path string) {
 	name := filepath.Base(path)
-	inside := strings.HasPrefix(path, filepath.Join(tr.data, "cache", "git", "warm")+"/")
+	inside := tr.warm(path)
 	switch {
 	case strings.Contains(path, "/hooks/"), name == ".gitconfig", name == "config.worktree", name == "alternates", name == "attributes":
 		tr.t.Errorf("%s was opened for writing", path)
@@ -110,7 +119,7 @@ func TestNoCodeRuns(t *testing.T) {
 	dir := t.TempDir()
 	data, log := filepath.Join(dir, "data"), filepath.Join(dir, "trace")
 	h := crash.NewHub(t, data)
-	h.Under = []string{"strace", "-f", "-qq", "-v", "-s", "4096", "-e", "trace=execve,openat", "-e", "signal=none", "--seccomp-bpf", "-o", log}
+	h.Under = []string{"strace", "-f", "-qq", "-v", "-s", "4096", "-e", "trace=execve,openat,chdir", "-e", "signal=none", "--seccomp-bpf", "-o", log}
 	t.Cleanup(func() { endTraced(h) }) // who ends strace alone leaves the hub running
 	h.MustStart(t)
 	c := crash.NewClient(h)

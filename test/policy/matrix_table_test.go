@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
 )
@@ -150,6 +151,9 @@ var (
 	octets  = []string{"Content-Type", "application/octet-stream"}
 )
 
+// pushOfNothing deletes a branch that is not there, which is told in the answer.
+var pushOfNothing = string(git.AppendFlush(git.AppendPkt(nil, strings.Repeat("1", 40)+" "+strings.Repeat("0", 40)+" refs/heads/never\x00report-status")))
+
 // probes are the requests, by route. GET and HEAD need none; every other route without one fails the test.
 var probes = map[string][]probe{
 	"createRepo": {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
@@ -214,8 +218,10 @@ var probes = map[string][]probe{
 	"logout":          {{headers: form, body: text("")}},
 	"asset":           {{refused: true}}, // its address holds the hash of its content
 	"gitInfoRefs":     {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
-	"gitUploadPack":   {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000"), refused: true}},
-	"gitReceivePack":  {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000"), refused: true}},
+	"gitUploadPack": {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000")},
+		{headers: []string{"Content-Type", "application/x-git-upload-pack-request", "Git-Protocol", "version=2"}, body: text("0014command=ls-refs\n0000")}},
+	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000")},
+		{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text(pushOfNothing)}},
 }
 
 // parameters are what paths are filled with. A parameter that is not here fails the test.

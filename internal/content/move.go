@@ -50,16 +50,24 @@ type attempt struct {
 	merged *gitstore.Merged
 	edits  []gitstore.Edit // or what makes the tree of the base's, where it is not stored yet
 
-	unmoved []inTx // checks that the refs which the plan starts from are where they were
+	unmoved []inTx   // checks that the refs which the plan starts from are where they were
+	commits []string // what else it starts from: commits by their ids, which must still be some ref's
 }
 
 // source opens a revision that the plan takes something from.
 func (a *attempt) source(ctx context.Context, rev string) (*Snapshot, error) {
 	snap, unmoved, err := a.s.startAt(ctx, a.repo, rev)
-	if err == nil {
+	if err != nil {
+		return nil, err
+	}
+	switch snap.Ref {
+	case a.ref: // which is compared with its old value anyway
+	case "":
+		a.commits = append(a.commits, snap.Commit.String())
+	default:
 		a.unmoved = append(a.unmoved, unmoved)
 	}
-	return snap, err
+	return snap, nil
 }
 
 // planner says where a branch goes from where it is.
@@ -188,6 +196,11 @@ func (a *attempt) land(ctx context.Context, kind string) error {
 	}
 	if head != a.base.Commit {
 		return errMoved
+	}
+	for _, c := range a.commits { // a history that was rewritten since the plan was made must not come back by it
+		if _, err := a.s.At(ctx, a.repo, c); err != nil {
+			return err
+		}
 	}
 	pack, err := a.w.Finish(ctx)
 	if err != nil {

@@ -54,7 +54,7 @@ func (s *Service) pick(ctx context.Context, actor hub.Actor, r *repo.Repo, p Pic
 		return nil, err
 	}
 	return s.move(ctx, actor, r, p.Move, kind, func(ctx context.Context, a *attempt) error {
-		c, err := s.picked(ctx, r, p)
+		c, err := a.picked(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -74,8 +74,8 @@ func (s *Service) pick(ctx context.Context, actor hub.Actor, r *repo.Repo, p Pic
 }
 
 // picked finds the commit, and the parent that its changes are taken against.
-func (s *Service) picked(ctx context.Context, r *repo.Repo, p Pick) (*picked, error) {
-	snap, err := s.At(ctx, r, p.Commit)
+func (a *attempt) picked(ctx context.Context, p Pick) (*picked, error) {
+	snap, err := a.source(ctx, p.Commit)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,11 @@ func ParseLargeIDs(texts []string) ([]hub.SHA256, error) {
 func (s *Service) DeleteLarge(ctx context.Context, actor hub.Actor, r *repo.Repo, ids []hub.SHA256, rewrite bool) error {
 	d := &removal{s: s, actor: actor, repo: r, ids: ids}
 	if !rewrite {
-		return s.db.Tx(ctx, func(tx *db.Tx) error { return d.remove(ctx, tx) })
+		err := s.db.Tx(ctx, func(tx *db.Tx) error { return d.remove(ctx, tx) })
+		if err == nil {
+			s.refreshNow(ctx, r.RowID) // what the files said may be gone
+		}
+		return err
 	}
 	if err := s.rewriting.Take(ctx); err != nil {
 		return errs.Wrap("content.DeleteLarge", err)

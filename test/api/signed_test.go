@@ -148,6 +148,15 @@ func TestSignedCommits(t *testing.T) {
 		}
 		want["gpg"], want["in another's name"], want["tampered"] = "revoked_key false", "revoked_key false", "bad_signature false"
 		check("revoked")
+
+		// An SSH key that is deleted, or opens one repository for whoever has it, says nothing of a person.
+		for _, k := range ok[[]struct{ ID string }](t, "keys", get(h, alice, "/api/user/keys")) {
+			h.JSON(alice, "DELETE", "/api/user/keys/"+k.ID, nil, nil)
+		}
+		want["ssh"] = "unknown_key false"
+		check("without SSH keys")
+		h.JSON(alice, "POST", "/api/models/alice/m/keys", dict{"key": sshKey, "write": true}, nil)
+		check("as a deploy key")
 	})
 }
 

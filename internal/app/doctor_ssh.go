@@ -51,7 +51,7 @@ func hostKeyOf(ctx context.Context, addr string) (key ssh.PublicKey, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer nc.Close()
+	defer func() { _ = nc.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := nc.SetDeadline(deadline); err != nil {
 			return nil, err

@@ -41,9 +41,14 @@ func (a *Advertisement) UploadV2() []byte {
 	return AppendFlush(b)
 }
 
-// Upload is what a version 0 server answers to a fetch's first request.
-func (a *Advertisement) Upload() []byte {
-	caps := "multi_ack thin-pack side-band side-band-64k ofs-delta shallow deepen-since deepen-not deepen-relative no-progress include-tag multi_ack_detailed no-done"
+// Upload is what a version 0 server answers to a fetch's first request, where each request stands for itself.
+func (a *Advertisement) Upload() []byte { return a.upload(" no-done") }
+
+// UploadDialog is Upload where both sides remember what was said.
+func (a *Advertisement) UploadDialog() []byte { return a.upload("") }
+
+func (a *Advertisement) upload(more string) []byte {
+	caps := "multi_ack thin-pack side-band side-band-64k ofs-delta shallow deepen-since deepen-not deepen-relative no-progress include-tag multi_ack_detailed" + more
 	head, ok := a.head()
 	if ok {
 		caps += " symref=HEAD:" + a.Head

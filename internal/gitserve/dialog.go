@@ -3,104 +3,64 @@ package gitserve
 import (
 	"context"
 	"io"
-	"sync"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
-	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // UploadDialog serves a whole fetch of version 0 or 1 on a connection of its own, where client and server remember what
-// was said. git itself tells the refs and finds out what the client has.
+// was said. git begins when the client has said what it wants, and that was found to be in reach.
 func (s *Server) UploadDialog(ctx context.Context, r *repo.Repo, c Conn) error {
+	ad, err := s.advertisement(ctx, r)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Write(ad.UploadDialog()); err != nil {
+		return err
+	}
+	spool := git.NewSpool("", spoolMemory)
+	defer spool.Close()
+	q, err := git.ParseWants(git.NewPktReader(io.TeeReader(c, spool), MaxFetchRequest))
+	if err != nil {
+		return protocolError(err)
+	}
+	if q.Command == git.CommandNone {
+		return nil
+	}
 	copied, err := s.Copies.Use(ctx, r.RowID, headRef(r))
 	if err != nil {
 		return err
 	}
 	defer copied.Release()
-	d := &dialog{ctx: ctx, copied: copied, c: c, said: git.NewSpool("", spoolMemory)}
-	err = copied.UploadPackDialog(ctx, d, prompt{c})
-	if refused := d.close(); refused != nil {
-		return refused
+	if err := copied.CheckWants(ctx, q.Wants); errs.Is(err, errs.NotFound) {
+		_, err := c.Write(git.AppendPkt(nil, "ERR upload-pack: "+Message(err)))
+		return err
+	} else if err != nil {
+		return err
 	}
-	return err
-}
-
-// dialog is what git reads of a client: nothing until all that the client wants was found to be in reach.
-type dialog struct {
-	ctx    context.Context
-	copied *gitstore.Copy
-	c      Conn
-
-	mu     sync.Mutex // git may end while its client is still waited for
-	said   *git.Spool
-	rest   io.Reader // once the wants are let through
-	end    func()
-	closed bool
-	err    error
-}
-
-func (d *dialog) Read(p []byte) (int, error) {
-	if d.rest == nil {
-		if err := d.admit(); err != nil {
-			return 0, err
-		}
-	}
-	return d.rest.Read(p)
-}
-
-// admit reads and checks the wants.
-func (d *dialog) admit() error {
-	q, err := git.ParseWants(git.NewPktReader(io.TeeReader(d.c, d), MaxFetchRequest))
-	if err != nil {
-		return d.refuse(protocolError(err))
-	}
-	if err := d.copied.CheckWants(d.ctx, q.Wants); err != nil {
-		if errs.Is(err, errs.NotFound) {
-			_, _ = d.c.Write(git.AppendPkt(nil, "ERR upload-pack: "+Message(err)))
-		}
-		return d.refuse(err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return io.ErrClosedPipe
-	}
-	said, end, err := replay(d.said)
+	said, end, err := replay(spool)
 	if err != nil {
 		return err
 	}
-	d.rest, d.end = io.MultiReader(said, io.LimitReader(d.c, MaxFetchRequest)), end
-	return nil
+	defer end()
+	haves := &hurried{r: io.LimitReader(c, MaxFetchRequest), until: time.Now().Add(negotiation)}
+	return copied.UploadPackDialog(ctx, io.MultiReader(said, haves), prompt{c})
 }
 
-// Write keeps what the client says while it is read.
-func (d *dialog) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return 0, io.ErrClosedPipe
+// negotiation is how long client and git may take to find out what the client has: a process waits for it.
+const negotiation = 5 * time.Minute
+
+// hurried ends when its time has come.
+type hurried struct {
+	r     io.Reader
+	until time.Time
+}
+
+func (h *hurried) Read(p []byte) (int, error) {
+	if time.Now().After(h.until) {
+		return 0, io.EOF
 	}
-	return d.said.Write(p)
-}
-
-func (d *dialog) refuse(err error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-	return err
-}
-
-// close ends the dialog after git has ended, and says why it was not let go on.
-func (d *dialog) close() error {
-	d.mu.Lock()
-	d.closed = true
-	end, err := d.end, d.err
-	d.mu.Unlock()
-	if end != nil {
-		end()
-	}
-	_ = d.said.Close()
-	return err
+	return h.r.Read(p)
 }

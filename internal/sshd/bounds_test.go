@@ -3,9 +3,13 @@ package sshd_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -108,6 +112,76 @@ func TestSlowAndManyClients(t *testing.T) {
 	}
 	if got := run(t, open[1], "git-upload-pack alice/m", "0000"); got.status != 0 {
 		t.Errorf("another connection: %+v", got)
+	}
+}
+
+// A client that reads slowly gets all of a large clone, though it has nothing to say for longer than a silent one may; one
+// that stops reading, or says nothing in the middle of a fetch while it keeps its connection alive, is cut off.
+func TestSlowReadersAndPings(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	noise := make([]byte, 6<<20)
+	_, _ = rand.Read(noise)
+	for _, name := range []string{"a.txt", "b.txt"} {
+		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{name: name + hex.EncodeToString(noise)[:9_000_000]})
+	}
+	key, _ := h.AddKey(alice)
+	_, addr := h.OpenSSH(sshd.Limits{Idle: 400 * time.Millisecond})
+	var refs struct {
+		Branches []struct{ TargetCommit string }
+	}
+	h.JSON(alice, http.MethodGet, "/api/models/alice/m/refs", nil, &refs)
+	want := fmt.Sprintf("0032want %s\n", refs.Branches[0].TargetCommit)
+	fetch := func(c *ssh.Client, words string) (io.Reader, *ssh.Session) {
+		t.Helper()
+		s, err := c.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, _ := s.StdinPipe()
+		out, _ := s.StdoutPipe()
+		if err := s.Start("git-upload-pack alice/m"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(in, words)
+		return out, s
+	}
+
+	out, _ := fetch(mustDial(t, addr, key.Signer), want+"00000009done\n")
+	got, buf := 0, make([]byte, 128<<10)
+	for start := time.Now(); ; {
+		n, err := out.Read(buf)
+		got += n
+		if err != nil {
+			if took := time.Since(start); got < 5_000_000 || took < time.Second {
+				t.Errorf("a slow reader got %d bytes in %v: %v", got, took, err)
+			}
+			break
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+
+	for name, words := range map[string]string{"stops reading": want + "00000009done\n", "says nothing": want + "0000"} {
+		c := mustDial(t, addr, key.Signer)
+		_, s := fetch(c, words)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = s.Wait()
+		}()
+		cut := false
+		for start := time.Now(); !cut && time.Since(start) < 10*time.Second; {
+			_, _, _ = c.SendRequest("keepalive@openssh.com", true, nil)
+			select {
+			case <-ended:
+				cut = true
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		if !cut {
+			t.Errorf("a client that %s stays", name)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ type client struct {
 	ch      ssh.Channel
 	conn    *conn
 	in, out atomic.Int64 // bytes
+	moved   atomic.Int64 // unix nanoseconds of the last byte either way
 
 	mu    sync.Mutex
 	waits int // reads and writes under way
@@ -26,6 +28,7 @@ type client struct {
 
 func newClient(c *conn, ch ssh.Channel) *client {
 	out := &client{ch: ch, conn: c}
+	out.moved.Store(time.Now().UnixNano())
 	out.Reader = bufio.NewReaderSize(raw{out}, 64<<10)
 	return out
 }
@@ -41,21 +44,58 @@ func (c *client) waiting(change int) {
 	}
 }
 
+// patiently waits for the client in f.
+func (c *client) patiently(f func() (int, error)) (int, error) {
+	c.waiting(1)
+	defer c.waiting(-1)
+	n, err := f()
+	if n > 0 {
+		c.moved.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// watch cuts the command off when it has waited for its client, and nothing has moved either way, for too long: a client
+// can keep its connection busy beside a command that waits for it in vain.
+func (c *client) watch(ctx context.Context, idle time.Duration) {
+	tick := time.NewTicker(max(idle/8, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			c.mu.Lock()
+			waits := c.waits > 0
+			c.mu.Unlock()
+			if !waits {
+				c.moved.Store(now.UnixNano())
+			} else if now.Sub(time.Unix(0, c.moved.Load())) > idle {
+				_ = c.ch.Close()
+				return
+			}
+		}
+	}
+}
+
 // raw reads what the client sends.
 type raw struct{ c *client }
 
 func (r raw) Read(p []byte) (int, error) {
-	r.c.waiting(1)
-	n, err := r.c.ch.Read(p)
-	r.c.waiting(-1)
+	n, err := r.c.patiently(func() (int, error) { return r.c.ch.Read(p) })
 	r.c.in.Add(int64(n))
 	return n, err
 }
 
-func (c *client) Write(p []byte) (int, error) {
-	c.waiting(1)
-	n, err := c.ch.Write(p)
-	c.waiting(-1)
+// maxWrite is so little that a slow client takes it in time.
+const maxWrite = 256 << 10
+
+func (c *client) Write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = c.patiently(func() (int, error) { return c.ch.Write(p[n:min(n+maxWrite, len(p))]) })
+		n += k
+	}
 	c.out.Add(int64(n))
 	return n, err
 }
@@ -102,11 +142,12 @@ func (w counter) Write(p []byte) (int, error) {
 
 // say tells the client's user something, on the standard error of the command.
 func (c *client) say(text string) {
-	c.waiting(1)
-	defer c.waiting(-1)
-	for line := range strings.Lines(text) {
-		_, _ = io.WriteString(c.ch.Stderr(), "cairn: "+printable(line)+"\n")
-	}
+	_, _ = c.patiently(func() (n int, err error) {
+		for line := range strings.Lines(text) {
+			n, err = io.WriteString(c.ch.Stderr(), "cairn: "+printable(line)+"\n")
+		}
+		return n, err
+	})
 }
 
 // printable keeps what others have chosen (names, paths) from doing anything to a terminal.

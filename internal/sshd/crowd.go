@@ -17,13 +17,14 @@ type crowd struct {
 	all     int
 	pending int
 	waiting map[netip.Prefix]int // pending, by network
-	users   map[string]int
+	users   map[string]int       // connections
+	running map[string]int       // commands, by user
 	recent  map[netip.Prefix]int // since window
 	window  time.Time
 }
 
 func newCrowd(l Limits) *crowd {
-	return &crowd{limits: l, now: time.Now, waiting: map[netip.Prefix]int{}, users: map[string]int{}, recent: map[netip.Prefix]int{}}
+	return &crowd{limits: l, now: time.Now, waiting: map[netip.Prefix]int{}, users: map[string]int{}, running: map[string]int{}, recent: map[netip.Prefix]int{}}
 }
 
 // place is one connection's in the crowd.
@@ -90,6 +91,25 @@ func (p *place) settle() {
 	p.c.pending--
 	if p.c.waiting[p.network]--; p.c.waiting[p.network] == 0 {
 		delete(p.c.waiting, p.network)
+	}
+}
+
+// begin counts a command of the user who signed in, if there is room for it.
+func (p *place) begin() bool {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	if p.c.running[p.user] >= p.c.limits.PerUser {
+		return false
+	}
+	p.c.running[p.user]++
+	return true
+}
+
+func (p *place) end() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	if p.c.running[p.user]--; p.c.running[p.user] == 0 {
+		delete(p.c.running, p.user)
 	}
 }
 

@@ -38,7 +38,7 @@ type Options struct {
 // Limits bound what clients may take. Zero values are the defaults.
 type Limits struct {
 	Conns      int           // connections of all clients (500)
-	PerUser    int           // connections of one user or deploy key (64)
+	PerUser    int           // connections of one user or deploy key, and commands on all of them (64)
 	Pending    int           // of them not yet signed in (128)
 	PerNetwork int           // not yet signed in from one address, or /64 of IPv6 (32)
 	Rate       int           // new ones from there within RateTime (300)

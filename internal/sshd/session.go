@@ -41,9 +41,13 @@ func (s *Server) serve(c *conn) {
 			_ = ch.Reject(ssh.Prohibited, "this hub offers git only")
 		case !take(places):
 			_ = ch.Reject(ssh.ResourceShortage, "too many commands at once on one connection")
+		case !c.place.begin(): // of what a client sends unasked, each channel keeps some megabytes
+			<-places
+			_ = ch.Reject(ssh.ResourceShortage, "too many commands of one user at once")
 		default:
 			sessions.Go(func() {
 				defer func() { <-places }()
+				defer c.place.end()
 				s.session(user, ch)
 			})
 		}
@@ -127,6 +131,9 @@ func gitProtocol(payload []byte) (value string, ok bool) {
 func (s *Server) run(ctx context.Context, user *peer, channel ssh.Channel, r *ssh.Request, protocol string) {
 	start := time.Now()
 	e := &exchange{ctx: ctx, user: user, client: newClient(user.conn, channel), v2: gitserve.Version2(protocol)}
+	watch, done := context.WithCancel(ctx)
+	defer done()
+	go e.client.watch(watch, s.o.Limits.Idle)
 	err := s.perform(e, r)
 	if err != nil {
 		e.client.say(gitserve.Message(err))

@@ -21,7 +21,7 @@ const (
 )
 
 // renames bound the search for renamed files that were changed as well.
-var renames = patch.RenameLimits{Files: 100, Bytes: 16 << 20}
+var renames = patch.RenameLimits{Pairs: 100_000, Bytes: 16 << 20}
 
 // Comparison is two revisions of a repository.
 type Comparison struct {

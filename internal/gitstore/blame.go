@@ -262,7 +262,7 @@ func (w *blamer) sameName(ctx context.Context, s *suspect, parent *node) (*origi
 // Bounds of the search for the file that a new one was.
 const blameChanges = 5000
 
-var blameRenames = patch.RenameLimits{Files: 200, Bytes: 16 << 20}
+var blameRenames = patch.RenameLimits{Pairs: 5000, Bytes: 16 << 20}
 
 func (w *blamer) otherName(ctx context.Context, s *suspect, parent *node) (*origin, error) {
 	if e, err := w.lookup(ctx, parent, s.path); err != nil || e.Mode.IsBlob() && (e.Mode^s.file.Mode)&0o170000 == 0 {

@@ -90,9 +90,9 @@ func TestRenamesWithinBounds(t *testing.T) {
 		limits patch.RenameLimits
 		want   string
 	}{
-		"enough":       {patch.RenameLimits{Files: 10, Bytes: 1 << 20}, "equal2<equal similar2<similar"},
-		"few files":    {patch.RenameLimits{Files: 1, Bytes: 1 << 20}, "equal2<equal other similar similar2"},
-		"little bytes": {patch.RenameLimits{Files: 10, Bytes: 500}, "equal2<equal other similar similar2"},
+		"enough":       {patch.RenameLimits{Pairs: 10, Bytes: 1 << 20}, "equal2<equal similar2<similar"},
+		"few pairs":    {patch.RenameLimits{Pairs: 1, Bytes: 1 << 20}, "equal2<equal other similar similar2"},
+		"little bytes": {patch.RenameLimits{Pairs: 10, Bytes: 500}, "equal2<equal other similar similar2"},
 	} {
 		b := blobs{}
 		files := []patch.File{b.gone("equal", text), b.come("equal2", text), b.gone("other", "x"), b.gone("similar", text+"1\n"), b.come("similar2", text+"2\n")}

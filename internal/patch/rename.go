@@ -12,8 +12,8 @@ import (
 // RenameLimits bound the search for renamed files whose content changed as well. What is beyond them stays deleted and
 // added; renames of equal content are found among any number.
 type RenameLimits struct {
-	Files int   // deleted files, and added ones
-	Bytes int64 // of all of them together
+	Pairs int   // deleted files times added ones
+	Bytes int64 // of all of them together whose sizes are not too far apart
 }
 
 // Blobs is how contents are read: their size without reading, and their bytes.
@@ -98,35 +98,59 @@ func (m *matcher) named(gone, come int) bool {
 // alike joins files of similar content.
 func (m *matcher) alike(limits RenameLimits) error {
 	gone, come := m.regular((*File).Deleted), m.regular((*File).Added)
-	if len(gone) == 0 || len(come) == 0 {
+	if len(gone)*len(come) > limits.Pairs {
 		return nil
 	}
-	if fits, err := m.fits(append(slices.Clone(gone), come...), limits); !fits || err != nil {
+	nearGone, nearCome, cost, err := m.near(gone, come)
+	if err != nil || cost.bytes > limits.Bytes || cost.compared > comparedPerByte*limits.Bytes || len(nearGone) == 0 {
 		return err
 	}
 	if err := m.byName(gone, come); err != nil {
 		return err
 	}
-	return m.byContent(m.regular((*File).Deleted), m.regular((*File).Added))
+	return m.byContent(m.unjoined(nearGone), m.unjoined(nearCome))
+}
+
+// comparedPerByte is how many times what is read may be gone through again in pairs.
+const comparedPerByte = 32
+
+// cost is the bytes of files that are near to another, and those that are gone through pair by pair.
+type cost struct{ bytes, compared int64 }
+
+// near leaves out files that are not of about the size of any on the other side, and sums up the others.
+func (m *matcher) near(gone, come []int) (nearGone, nearCome []int, c cost, err error) {
+	sizes := map[int]int64{}
+	for _, i := range append(slices.Clone(gone), come...) {
+		if sizes[i], err = m.blobs.Size(m.oid(i)); err != nil {
+			return nil, nil, c, err
+		}
+	}
+	near := map[int]bool{}
+	for _, g := range gone {
+		for _, k := range come {
+			if !tooFar(sizes[g], sizes[k]) {
+				near[g], near[k] = true, true
+				c.compared += sizes[g]
+			}
+		}
+	}
+	for i := range near {
+		c.bytes += sizes[i]
+	}
+	far := func(i int) bool { return !near[i] }
+	return slices.DeleteFunc(slices.Clone(gone), far), slices.DeleteFunc(slices.Clone(come), far), c, nil
+}
+
+// unjoined are those of the files that are still only deleted or added.
+func (m *matcher) unjoined(files []int) []int {
+	return slices.DeleteFunc(slices.Clone(files), func(i int) bool {
+		_, found := m.source[i]
+		return found || m.used[i]
+	})
 }
 
 func (m *matcher) regular(want func(*File) bool) []int {
 	return m.open(func(f *File) bool { return want(f) && isRegular(max(f.OldMode, f.NewMode)) })
-}
-
-func (m *matcher) fits(files []int, limits RenameLimits) (bool, error) {
-	if len(files) > 2*limits.Files {
-		return false, nil
-	}
-	var total int64
-	for _, i := range files {
-		n, err := m.blobs.Size(m.oid(i))
-		if err != nil {
-			return false, err
-		}
-		total += n
-	}
-	return total <= limits.Bytes, nil
 }
 
 // oid is the content of a file that is on one side only.
@@ -139,10 +163,11 @@ func (m *matcher) oid(i int) hub.OID {
 
 // byName joins files whose base name is the only one of its kind on both sides.
 func (m *matcher) byName(gone, come []int) error {
-	byBase := m.only(gone)
-	for base, c := range m.only(come) {
-		g, ok := byBase[base]
-		if !ok || g < 0 || c < 0 {
+	oldNames, newNames := m.only(gone), m.only(come)
+	for _, c := range come {
+		base := path.Base(m.files[c].Path)
+		g, ok := oldNames[base]
+		if !ok || g < 0 || newNames[base] < 0 {
 			continue
 		}
 		score, err := m.score(g, c)

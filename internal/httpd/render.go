@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -45,6 +46,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e = &errs.Error{Kind: errs.Internal, Msg: "Internal error. Give the request id " + st.ID + " to the operator of this hub."}
 	}
 	status := statusOf[e.Kind]
+	if e.Kind == errs.Internal && callerGone(r, err) {
+		status = statusCallerGone
+	}
 	// An anonymous caller is told to sign in where a signed-in one is told no: both for repositories that are absent or
 	// private, and for what needs a right.
 	if st.Actor.Anonymous() && !provesItself(st.Route) && (e.Code == errs.CodeRepoNotFound || e.Kind == errs.Forbidden) {
@@ -67,6 +71,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		render = st.Route.Render
 	}
 	render(w, r, status, e)
+}
+
+// statusCallerGone is what logs and metrics say of a request whose caller went away before the answer began; nobody reads it.
+const statusCallerGone = 499
+
+// callerGone reports whether a failure is only that: downloaders with several connections close what they no longer need.
+func callerGone(r *http.Request, err error) bool {
+	return r.Context().Err() != nil && errors.Is(err, context.Canceled)
 }
 
 // provesItself reports whether the route's request carries its own proof, beside which nobody signs in.

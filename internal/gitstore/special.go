@@ -46,8 +46,8 @@ func (c *Copies) CheckModules(ctx context.Context, data []byte) error {
 	return nil
 }
 
-// indexPack is how a pack from outside is taken in.
-var indexPack = []string{"index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--threads=%d", indexThreads),
+// indexPack is how a pack from outside is taken in, with half of the memory that others may use for bases of deltas.
+var indexPack = []string{"-c", "core.deltaBaseCacheLimit=16m", "index-pack", "--stdin", "--fix-thin", "--strict", fmt.Sprintf("--threads=%d", indexThreads),
 	fmt.Sprintf("--max-input-size=%d", PushLimits.Bytes)}
 
 // packOfModules is a pack of a .gitmodules and the folder that it lies in.

@@ -84,7 +84,7 @@ func (tr *trace) exec(pid, path string, args, env []string) {
 		}
 	}
 	for _, a := range args[1:] {
-		if a != "" && !strings.HasPrefix(a, "-") {
+		if a != "" && !strings.HasPrefix(a, "-") && !strings.Contains(a, "=") {
 			tr.runs[a]++
 			break
 		}
@@ -201,8 +201,20 @@ func attackCode(t *testing.T, h *crash.Hub, c *crash.Client, canary string) {
 	run(true, "-C", "c", "push", "-q", "origin", "HEAD:refs/heads/main", "HEAD:refs/heads/$(id)", "HEAD:refs/heads/`id`", "HEAD:refs/tags/a;id")
 	run(true, "-C", "shallow", "fetch", "-q", "--unshallow")
 	run(false, "-C", "shallow", "fetch", "-q", "--shallow-exclude=$(id)") // which has all there is
-	run(true, "-C", "c", "checkout", "-q", "-b", "side", "HEAD~1")
-	run(true, "-C", "c", "commit", "-q", "--allow-empty", "-m", "side")
+	change := func(from, to string) {                                     // both branches change one file, so that it takes git to merge them
+		text := strings.Replace(strings.Repeat("a line\n", 3)+"first\n"+strings.Repeat("a line\n", 30)+"last\n", from, to, 1)
+		if err := os.WriteFile(filepath.Join(work, "c", "lines.txt"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run(true, "-C", "c", "add", "-A")
+		run(true, "-C", "c", "commit", "-q", "-m", "now "+to)
+	}
+	change("", "")
+	run(true, "-C", "c", "branch", "side")
+	change("first", "$(id)")
+	run(true, "-C", "c", "push", "-q", "origin", "HEAD:refs/heads/main")
+	run(true, "-C", "c", "checkout", "-q", "side")
+	change("last", "`id`")
 	run(true, "-C", "c", "push", "-q", "origin", "side")
 
 	f := &forge{t: t}

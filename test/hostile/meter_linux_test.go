@@ -85,7 +85,7 @@ func memoryBelow(pid int) int64 {
 		b, _ := os.ReadFile(path)
 		for _, child := range strings.Fields(string(b)) {
 			theirs, _ := os.ReadFile(fmt.Sprintf("/proc/%s/cmdline", child))
-			if n, err := strconv.Atoi(child); err == nil && string(theirs) != string(mine) {
+			if n, err := strconv.Atoi(child); err == nil && len(theirs) > 0 && string(theirs) != string(mine) {
 				sum += memoryBelow(n)
 			}
 		}

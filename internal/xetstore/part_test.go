@@ -331,3 +331,31 @@ func TestUnfinishedPartsAreBounded(t *testing.T) {
 		t.Errorf("another user: %v", err)
 	}
 }
+
+// Parts go to any node: two stores on one database and one blob store make one file, and either completes it.
+func TestPartsOnSeveralNodes(t *testing.T) {
+	Each(t, func(t *testing.T, e *Env) {
+		seeded(t, e)
+		const size = 200_000
+		data := Mixed(56, 5*size)
+		nodes := []*Env{e, New(t, e.DB, e.Blobs)}
+		upload := hub.NewID()
+		var tags []xetstore.PartTag
+		for i, part := range split(data, size) {
+			tags = append(tags, putPart(t, nodes[i%2], upload, i+1, part))
+		}
+		var wg sync.WaitGroup
+		for _, node := range nodes { // both at once, as when a proxy asks again
+			wg.Go(func() {
+				if _, err := completeParts(node, upload, tags, data, size); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		f, ok, err := e.FindFile(ctx, "secret", shaOf(data))
+		if err != nil || !ok || !bytes.Equal(read(t, nodes[1], f, 0, f.Size), data) {
+			t.Errorf("%v %v", ok, err)
+		}
+	})
+}

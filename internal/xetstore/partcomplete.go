@@ -23,15 +23,27 @@ func (s *Store) CompleteParts(ctx context.Context, sc Scope, upload string, sent
 		return File{}, err
 	}
 	defer leave()
-	files, err := s.FindFiles(ctx, nil, sc.RepoID, []hub.SHA256{sha})
-	if f, ok := files[sha]; ok && f.Size == size || err != nil {
-		if err == nil {
-			err = s.dropUpload(ctx, upload)
-		}
+	f, there, err := s.completed(ctx, sc, sha, size)
+	if there && err == nil {
+		err = s.dropUpload(ctx, upload)
+	}
+	if there || err != nil {
 		return f, err
 	}
-	f, err := s.completeParts(ctx, sc, upload, sent, Expect{SHA256: &sha, Size: size}, partSize)
+	f, err = s.completeParts(ctx, sc, upload, sent, Expect{SHA256: &sha, Size: size}, partSize)
+	if errs.Is(err, errs.Invalid) || errs.Is(err, errs.Conflict) { // another node may have been faster, and have taken the parts
+		if f, there, err := s.completed(ctx, sc, sha, size); there || err != nil {
+			return f, err
+		}
+	}
 	return f, errs.Wrap("xetstore.CompleteParts", err)
+}
+
+// completed looks for the file that an upload is to make.
+func (s *Store) completed(ctx context.Context, sc Scope, sha hub.SHA256, size int64) (f File, there bool, err error) {
+	files, err := s.FindFiles(ctx, nil, sc.RepoID, []hub.SHA256{sha})
+	f, there = files[sha]
+	return f, there && f.Size == size, err
 }
 
 func (s *Store) dropUpload(ctx context.Context, upload string) error {

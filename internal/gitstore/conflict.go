@@ -31,11 +31,11 @@ type Version struct {
 
 // kindOf turns git's class of a message (git-merge-tree(1)) into a kind; empty for what is no conflict.
 func kindOf(class string) string {
-	name, ok := strings.CutPrefix(class, "CONFLICT (")
+	name, ok := strings.CutPrefix(class, "CONFLICT")
 	if !ok {
 		return ""
 	}
-	switch name = strings.TrimSuffix(name, ")"); {
+	switch name = strings.Trim(name, " ()"); { // git 2.39 leaves out the space in some
 	case name == "contents":
 		return "content"
 	case name == "distinct modes":
@@ -214,6 +214,9 @@ func (c *Conflict) because(kind, text string) {
 func (m *mergeSaid) finish() {
 	if len(m.conflicts) == 0 {
 		m.conflicts = m.aside[:min(len(m.aside), maxConflicts)]
+	}
+	if len(m.conflicts) == 0 { // what git has not called clean is not taken for clean
+		m.conflicts = []Conflict{{Kind: "content", Message: "git finds a conflict, and does not say where."}}
 	}
 	for i := range m.conflicts {
 		c := &m.conflicts[i]

@@ -176,10 +176,15 @@ func (d *draft) add() {
 // edit changes a line or two of a file.
 func (d *draft) edit() {
 	p, ok := d.old()
-	if !ok || d.files[p].mode == "120000" {
+	if !ok || !d.w.isText(d.files[p]) {
 		return
 	}
 	d.write(p, d.w.edited(d.w.text(d.files[p].oid)))
+}
+
+// isText reports whether lines of a file may be changed. In a pointer nobody does: the hub merges no broken ones.
+func (w *world) isText(e entry) bool {
+	return e.mode != "120000" && !strings.HasPrefix(w.text(e.oid), "version ")
 }
 
 func (w *world) edited(text string) string {
@@ -208,7 +213,7 @@ func (d *draft) move() {
 		return
 	}
 	e := d.files[from]
-	if d.w.rnd.IntN(2) == 0 && e.mode != "120000" {
+	if d.w.rnd.IntN(2) == 0 && d.w.isText(e) {
 		text := d.w.edited(d.w.text(e.oid))
 		d.hub.WriteString(line("file", map[string]any{"path": to, "oldPath": from, "content": []byte(text), "encoding": "base64"}))
 		fmt.Fprintf(&d.git, "D %s\nM 100644 inline %s\ndata %d\n%s\n", quote(from), quote(to), len(text), text)

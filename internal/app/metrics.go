@@ -6,12 +6,14 @@ import (
 	"github.com/cairnhub/cairn/internal/gitstore"
 )
 
-// gitMetrics are what this node has done to keep git's storage small.
-func (a *App) gitMetrics() []prometheus.Collector {
+// storageMetrics are what this node has asked of the database, and has done to keep git's storage small.
+func (a *App) storageMetrics() []prometheus.Collector {
 	counter := func(name, help string, read func(gitstore.Counters) int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(a.git.Counters())) })
 	}
 	return []prometheus.Collector{
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_db_statements_total", Help: "Statements that this node has run on the database."},
+			func() float64 { return float64(a.db.Statements()) }),
 		counter("cairn_git_folds_total", "Times that small packs were folded into a larger one.", func(c gitstore.Counters) int64 { return c.Folds }),
 		counter("cairn_git_collections_total", "Times that objects which no ref reaches were removed from a repository.", func(c gitstore.Counters) int64 { return c.Collections }),
 		counter("cairn_git_collected_objects_total", "Objects removed because no ref reaches them.", func(c gitstore.Counters) int64 { return c.CollectedObjects }),

@@ -54,7 +54,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), smart.Routes(), ops.Routes(), unserved)
 	if err == nil {
 		pages.Addr = srv.Addr
-		srv.Registry().MustRegister(a.gitMetrics()...)
+		srv.Registry().MustRegister(a.storageMetrics()...)
 	}
 	return srv, err
 }

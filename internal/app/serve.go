@@ -165,11 +165,16 @@ const (
 	orphansEvery      = 24 * time.Hour
 )
 
+// lookEvery is how often to look for what was kept long enough: oftener when that is not long.
+func lookEvery(keep time.Duration) time.Duration {
+	return min(collectEvery, max(keep/4, time.Second))
+}
+
 func (a *App) schedule() {
 	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
 	a.jobs.Every("lfs.parts", collectPartsEvery, func(ctx context.Context) error { return a.xet.CollectParts(ctx, lfsapi.PartLife) })
-	a.jobs.Every("git.collect", collectEvery, func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })
-	a.jobs.Every("git.free", collectEvery, func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
+	a.jobs.Every("git.collect", lookEvery(a.cfg.KeepUnreachable), func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })
+	a.jobs.Every("git.free", lookEvery(a.cfg.KeepUnnamed), func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -51,8 +52,9 @@ type engine interface {
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	dialect Dialect
-	engine  engine
+	dialect    Dialect
+	engine     engine
+	statements *atomic.Uint64
 }
 
 // Open connects to "sqlite:/path/to/file.db" or "postgres://user:password@host/database". It changes no schema: call
@@ -64,13 +66,13 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &DB{SQLite, e}, nil
+		return &DB{SQLite, e, new(atomic.Uint64)}, nil
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
 		e, err := openPostgres(ctx, url)
 		if err != nil {
 			return nil, err
 		}
-		return &DB{Postgres, e}, nil
+		return &DB{Postgres, e, new(atomic.Uint64)}, nil
 	}
 	scheme, _, _ := strings.Cut(url, ":") // the rest may hold a password
 	return nil, fmt.Errorf("database URL of scheme %q: it must start with sqlite: or postgres://", scheme)
@@ -94,15 +96,22 @@ func (d *DB) Changes() uint64 { return d.engine.changes() }
 // own. It does what it can while others read and write.
 func (d *DB) Settle(ctx context.Context) error { return classify(ctx, d.engine.settle(ctx)) }
 
+// Statements is the number of statements that were run so far, those of transactions included: what work costs in
+// queries.
+func (d *DB) Statements() uint64 { return d.statements.Load() }
+
 func (d *DB) Get(ctx context.Context, dst any, query string, args ...any) error {
+	d.statements.Add(1)
 	return classify(ctx, d.engine.reads().get(ctx, dst, query, args))
 }
 
 func (d *DB) Select(ctx context.Context, dst any, query string, args ...any) error {
+	d.statements.Add(1)
 	return classify(ctx, d.engine.reads().list(ctx, dst, query, args))
 }
 
 func (d *DB) Query(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	d.statements.Add(1)
 	rows, err := d.engine.reads().rows(ctx, query, args)
 	return rows, classify(ctx, err)
 }

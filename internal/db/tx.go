@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -14,6 +15,8 @@ type Tx struct {
 	failed  error // the first failed statement; the transaction can only roll back
 	open    []*sqlx.Rows
 	after   []func()
+
+	statements *atomic.Uint64
 }
 
 // Tx runs f in a serializable write transaction and commits when f returns nil. When Tx returns nil, the transaction is
@@ -22,7 +25,10 @@ type Tx struct {
 //
 // f may run more than once: see the package comment.
 func (d *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
-	return classify(ctx, d.engine.transact(ctx, f))
+	return classify(ctx, d.engine.transact(ctx, func(tx *Tx) error {
+		tx.statements = d.statements
+		return f(tx)
+	}))
 }
 
 // Dialect says which engine this is.
@@ -60,6 +66,7 @@ func (t *Tx) run(ctx context.Context, statement func() error) error {
 	}
 	err := ctx.Err()
 	if err == nil {
+		t.statements.Add(1)
 		err = statement()
 	}
 	if err == nil || IsNoRows(err) {

@@ -187,3 +187,105 @@ func BenchmarkHistory(b *testing.B) {
 		}
 	})
 }
+
+// cost is what some work took.
+type cost struct {
+	statements, blobs int64
+}
+
+func (f *fixture) costOf(b *counting, work func()) cost {
+	before, opened := f.db.Statements(), b.opened.Load()
+	work()
+	return cost{int64(f.db.Statements() - before), b.opened.Load() - opened}
+}
+
+// grown makes a repository of so many commits, folded as the hub folds.
+func (f *fixture) grown(commits int) {
+	f.t.Helper()
+	f.fill(500)
+	for i := range commits {
+		f.commit(files{numbered(i % 500): fmt.Sprint(i)})
+		if i%8 == 0 && f.open().NeedsFold() {
+			_, err := f.s.Fold(f.ctx, f.id)
+			f.ok(err)
+		}
+	}
+}
+
+func (f *fixture) readOne() {
+	f.t.Helper()
+	e, err := f.open().Entry(f.ctx, f.tree(f.tip(main)), numbered(3))
+	f.ok(err)
+	_, err = f.open().BlobBytes(f.ctx, e.OID, 1<<20)
+	f.ok(err)
+}
+
+// A commit and a read ask the database and the store as often after thousands of commits as after ten.
+func TestCostDoesNotGrowWithPacks(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		store, err := fs.New(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		type costs struct{ commit, read, cold cost }
+		var first costs
+		for _, n := range []int{10, 200, 2000} {
+			b := &counting{Store: store}
+			f := newFixture(t, d, b, gitstore.Options{InlineMax: 16 << 10})
+			f.grown(n)
+			packs, err := f.s.Export(f.ctx, f.id)
+			f.ok(err)
+			var c costs
+			c.commit = f.costOf(b, func() { f.commit(files{"top": fmt.Sprint(n)}) })
+			f.readOne()
+			c.read = f.costOf(b, f.readOne)
+			f.s = gitstore.New(f.db, b, gitstore.Options{InlineMax: 16 << 10, CacheDir: t.TempDir()}) // as another node
+			c.cold = f.costOf(b, f.readOne)
+			t.Logf("%d commits, %d packs: %+v", n, len(packs), c)
+			if n == 10 {
+				first = c
+				continue
+			}
+			if c.commit != first.commit || c.read != first.read {
+				t.Errorf("after %d commits a commit or a read costs %+v, after ten %+v", n, c, first)
+			}
+			if c.cold.statements > first.cold.statements+2 || c.cold.blobs > int64(len(packs)) || len(packs) > 48 {
+				t.Errorf("after %d commits a first read costs %+v with %d packs, after ten %+v", n, c.cold, len(packs), first.cold)
+			}
+		}
+	})
+}
+
+// BenchmarkAfterCommits is a commit, a read and a first read on another node in repositories of 10, 1,000 and 10,000
+// commits, in turns.
+func BenchmarkAfterCommits(b *testing.B) {
+	sizes := []int{10, 1000, 10_000}
+	fs := make([]*fixture, len(sizes))
+	for k, n := range sizes {
+		fs[k] = benchFixture(b)
+		fs[k].grown(n)
+	}
+	took := map[string][]time.Duration{}
+	note := func(what string, n int, work func()) {
+		start := time.Now()
+		work()
+		key := fmt.Sprintf("%s-us/%d", what, n)
+		took[key] = append(took[key], time.Since(start))
+	}
+	for i := 0; b.Loop(); i++ {
+		for k, f := range fs {
+			note("commit", sizes[k], func() { f.commit(files{"top.txt": fmt.Sprint(i)}) })
+			note("read", sizes[k], f.readOne)
+			warm := f.s
+			f.s = gitstore.New(f.db, f.blobs, gitstore.Options{CacheDir: b.TempDir()})
+			note("first-read", sizes[k], f.readOne)
+			if f.s = warm; f.open().NeedsFold() {
+				_, err := f.s.Fold(f.ctx, f.id)
+				f.ok(err)
+			}
+		}
+	}
+	for key, ds := range took {
+		b.ReportMetric(median(ds), key)
+	}
+}

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -21,16 +22,43 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// noGrace has the hub collect what branches leave behind each second and at once, so that kills hit it.
+var noGrace = []string{"CAIRN_KEEP_UNREACHABLE=0s", "CAIRN_KEEP_UNNAMED=0s"}
+
 // Fifty kills on SQLite and a folder: nothing acknowledged is lost, nothing is half visible, every start succeeds.
 func TestKills(t *testing.T) {
-	h := NewHub(t, filepath.Join(t.TempDir(), "data"))
+	h := NewHub(t, filepath.Join(t.TempDir(), "data"), noGrace...)
 	r := Rounds{Kills: 50, Least: 100 * time.Millisecond, Most: 700 * time.Millisecond, Seed: 1}
 	t.Log(r.Run(t, h))
+	checkCollected(t, h)
+}
+
+// checkCollected waits until a collection has removed something: kills that hit none prove nothing of it.
+func checkCollected(t *testing.T, h *Hub) {
+	t.Helper()
+	c := NewClient(h)
+	for n := range 100 {
+		name := fmt.Sprint("left", n)
+		if a := c.CreateBranch(repoBranch, name); !a.OK() {
+			t.Fatal(a)
+		}
+		if a := c.Commit(repoBranch, name, []Change{{Path: name, Data: []byte(name)}}); !a.OK() {
+			t.Fatal(a)
+		}
+		if a := c.DeleteBranch(repoBranch, name); !a.OK() {
+			t.Fatal(a)
+		}
+		if h.Metric("cairn_git_collected_objects_total") > 0 {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Error("nothing is collected")
 }
 
 // The hub dies, PostgreSQL and S3 live on.
 func TestKillsScaled(t *testing.T) {
-	h := NewHub(t, filepath.Join(t.TempDir(), "data"), scaled(t)...)
+	h := NewHub(t, filepath.Join(t.TempDir(), "data"), append(scaled(t), noGrace...)...)
 	r := Rounds{Kills: 10, Least: 200 * time.Millisecond, Most: 1200 * time.Millisecond, Seed: 2}
 	t.Log(r.Run(t, h))
 }

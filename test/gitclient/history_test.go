@@ -1,11 +1,9 @@
 package gitclient
 
 import (
-	"fmt"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,78 +12,101 @@ import (
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
-// stdlib makes a repository of the Go standard library, as a project grows: each commit brings some packages, and
-// touches files of those before.
-func stdlib(u *user, dir string) {
+// Real histories of over 10,000 objects each go in and come back object by object, also after the hub has tidied up.
+func TestRealHistories(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes of work")
+	}
+	work := t.TempDir()
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.User("alice")
+		for name, sources := range map[string]func(*testing.T) []source{
+			"go": standardLibrary, "tools": toolsReleases, "dependencies": dependencies,
+		} {
+			dir := filepath.Join(work, name)
+			u := as(t, h, alice)
+			if _, err := os.Stat(dir); err != nil { // one history for both kinds of storage
+				u.history(dir, sources(t))
+			}
+			h.CreateRepo(alice, hub.Model, "alice/"+name, false)
+			u.throughTheHub(dir, "alice/"+name, name == "tools")
+		}
+	})
+}
+
+// throughTheHub pushes a history in three parts, clones it, and compares all objects. With tidy it then has the hub
+// collect what one more branch has left behind, and compares again.
+func (u *user) throughTheHub(dir, id string, tidy bool) {
 	u.t.Helper()
-	root, err := exec.CommandContext(u.t.Context(), "go", "env", "GOROOT").Output()
+	list := func(dir string) string {
+		return u.git(dir, "cat-file", "--batch-all-objects", "--batch-check")
+	}
+	want := list(dir)
+	objects := strings.Count(want, "\n") + 1
+	start := time.Now()
+	commits := strings.Fields(u.git(dir, "rev-list", "--reverse", "main"))
+	for _, tip := range []string{commits[len(commits)/3], commits[2*len(commits)/3], "main"} {
+		u.git(dir, "push", "-q", "--force", u.remote(id), tip+":refs/heads/main")
+	}
+	u.git(dir, "push", "-q", u.remote(id), "--tags")
+	pushed := time.Since(start)
+	compare := func(what string) time.Duration {
+		mirror := filepath.Join(u.t.TempDir(), "mirror")
+		start := time.Now()
+		u.git("/", "clone", "-q", "--mirror", u.remote(id), mirror)
+		took := time.Since(start)
+		u.fsck(mirror)
+		if got := list(mirror); got != want {
+			u.t.Errorf("%s, %s: %d objects went in, %d came back, or others", id, what, objects, strings.Count(got, "\n")+1)
+		}
+		return took
+	}
+	cloned := compare("pushed")
+	if objects < 10_000 {
+		u.t.Errorf("%s has %d objects only", id, objects)
+	}
+	u.t.Logf("%s: %d commits, %d objects; pushed in %v, cloned in %v", id, len(commits), objects, pushed.Round(time.Millisecond), cloned.Round(time.Millisecond))
+	if !tidy {
+		return
+	}
+	u.leaveGarbage(dir, id)
+	t, err := u.h.App.Tidy(u.t.Context(), noGrace)
+	if err != nil || t.Repos < 1 || t.Objects < 1000 || t.Freed.Packs == 0 {
+		u.t.Errorf("%s: tidied %+v, %v", id, t, err)
+	}
+	compare("tidied")
+	u.t.Logf("%s: %+v", id, t)
+}
+
+// leaveGarbage pushes a branch on which every file is another and takes it away again.
+func (u *user) leaveGarbage(dir, id string) {
+	u.t.Helper()
+	clone := filepath.Join(u.t.TempDir(), "garbage")
+	u.git("/", "clone", "-q", dir, clone)
+	err := filepath.WalkDir(clone, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() && d.Name() == ".git" {
+			if err == nil {
+				err = filepath.SkipDir
+			}
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("to be taken away\n")
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		return err
+	})
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	src := filepath.Join(strings.TrimSpace(string(root)), "src")
-	top, err := os.ReadDir(src)
-	if err != nil {
-		u.t.Fatalf("no source of the standard library here: %v", err)
-	}
-	u.git("/", "init", "-q", dir)
-	var before []string
-	step := 0
-	for batch := range slices.Chunk(top, 6) {
-		for _, e := range batch {
-			if !e.IsDir() || e.Name() == "vendor" {
-				continue
-			}
-			if err := os.CopyFS(filepath.Join(dir, "src", e.Name()), os.DirFS(filepath.Join(src, e.Name()))); err != nil {
-				u.t.Fatal(err)
-			}
-			files, _ := filepath.Glob(filepath.Join(dir, "src", e.Name(), "*.go"))
-			before = append(before, files...)
-		}
-		u.commit(dir, fmt.Sprintf("packages %d", step))
-		for range 3 {
-			step++
-			for i := step % 7; i < len(before); i += 7 {
-				f, err := os.OpenFile(before[i], os.O_APPEND|os.O_WRONLY, 0)
-				if err != nil {
-					u.t.Fatal(err)
-				}
-				fmt.Fprintf(f, "// touched by step %d\n", step)
-				f.Close()
-			}
-			u.commit(dir, fmt.Sprintf("step %d", step))
-		}
-	}
-	u.git(dir, "tag", "-a", "v1", "-m", "v1")
-}
-
-// A real history goes in and comes back object by object.
-func TestRealHistory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute's work")
-	}
-	dir := filepath.Join(t.TempDir(), "history")
-	everyDoor(t, func(t *testing.T, h *testhub.Hub) {
-		alice := h.User("alice")
-		u := as(t, h, alice)
-		if _, err := os.Stat(dir); err != nil { // one history for both kinds of storage
-			stdlib(u, dir)
-		}
-		list := func(dir string) string {
-			return u.git(dir, "cat-file", "--batch-all-objects", "--batch-check")
-		}
-		want := list(dir)
-		h.CreateRepo(alice, hub.Model, "alice/go", false)
-		start := time.Now()
-		u.git(dir, "push", "-q", "--force", u.remote("alice/go"), "main", "v1")
-		pushed := time.Since(start)
-		mirror := filepath.Join(t.TempDir(), "mirror")
-		start = time.Now()
-		u.git("/", "clone", "-q", "--mirror", u.remote("alice/go"), mirror)
-		cloned := time.Since(start)
-		u.fsck(mirror)
-		if got := list(mirror); got != want {
-			t.Errorf("%d objects went in, %d came back, or others", strings.Count(want, "\n")+1, strings.Count(got, "\n")+1)
-		}
-		t.Logf("%d objects: pushed in %v, cloned in %v", strings.Count(want, "\n")+1, pushed, cloned)
-	})
+	u.commit(clone, "garbage")
+	u.git(clone, "push", "-q", u.remote(id), "HEAD:refs/heads/garbage")
+	u.h.JSON(u.who, http.MethodDelete, "/api/models/"+id+"/branch/garbage", nil, nil)
 }

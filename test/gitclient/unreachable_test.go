@@ -158,10 +158,13 @@ func TestWriterBringsBack(t *testing.T) {
 	})
 }
 
+// noGrace keeps nothing that is not needed.
+var noGrace = content.Keep{}
+
 // collectNow does at once what the schedules do after a day.
 func collectNow(t *testing.T, h *testhub.Hub) {
 	t.Helper()
-	if _, err := h.App.Tidy(t.Context(), content.Keep{}); err != nil {
+	if _, err := h.App.Tidy(t.Context(), noGrace); err != nil {
 		t.Fatal(err)
 	}
 }

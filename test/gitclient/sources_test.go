@@ -30,7 +30,7 @@ func toolsReleases(t *testing.T) (all []source) {
 	for _, v := range releases {
 		args = append(args, "golang.org/x/tools@"+v)
 	}
-	for _, m := range modules(t, t.TempDir(), args...) {
+	for _, m := range goModules(t, t.TempDir(), args...) {
 		all = append(all, source{dir: m.Dir, name: m.Version, clear: true})
 	}
 	return all
@@ -43,7 +43,7 @@ func dependencies(t *testing.T) (all []source) {
 		t.Fatal(err)
 	}
 	files := 0
-	for _, m := range modules(t, here, "list", "-m", "-json", "all") {
+	for _, m := range goModules(t, here, "list", "-m", "-json", "all") {
 		if m.Dir == "" || m.Main || files > 13_000 {
 			continue
 		}
@@ -72,12 +72,12 @@ func standardLibrary(t *testing.T) (all []source) {
 	return all
 }
 
-type module struct {
+type goModule struct {
 	Path, Version, Dir, Error string
 	Main                      bool
 }
 
-func modules(t *testing.T, dir string, args ...string) (all []module) {
+func goModules(t *testing.T, dir string, args ...string) (all []goModule) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
@@ -89,7 +89,7 @@ func modules(t *testing.T, dir string, args ...string) (all []module) {
 		t.Fatalf("go %s: %v\n%s", args[0], err, &stderr)
 	}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var m module
+		var m goModule
 		if err := d.Decode(&m); err == io.EOF {
 			return all
 		} else if err != nil || m.Error != "" {

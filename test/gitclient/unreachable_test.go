@@ -176,6 +176,7 @@ func askForLost(t *testing.T, h *testhub.Hub, who testhub.Caller, l *lostHistory
 		obtained++
 		t.Errorf("%s of %s: %s", who.Name, id, fmt.Sprintf(format, args...))
 	}
+	u := as(t, h, who)
 	for _, path := range lostPaths(h, l, id) {
 		asked++
 		method, body := http.MethodGet, any(nil)
@@ -187,7 +188,6 @@ func askForLost(t *testing.T, h *testhub.Hub, who testhub.Caller, l *lostHistory
 			complain("%s: %d %.200s", path, a.Status, a.Body)
 		}
 	}
-	u := as(t, h, who)
 	empty := t.TempDir()
 	u.git(empty, "init", "-q", "--bare")
 	for _, oid := range l.lost {

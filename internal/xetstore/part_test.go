@@ -359,3 +359,38 @@ func TestPartsOnSeveralNodes(t *testing.T) {
 		}
 	})
 }
+
+// S7: a part that is sent again while the next one is on its way must not lend the object the SHA-256 of what it replaced.
+func TestPartSentAgainDoesNotLendItsSum(t *testing.T) {
+	e := sqliteFS(t)
+	seeded(t, e)
+	const size = 30_000
+	one, other, two := Random(57, size), Random(58, size), Random(59, size)
+	for round := range 20 {
+		upload := hub.NewID()
+		putPart(t, e, upload, 1, other)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range 6 {
+				putPart(t, e, upload, 1, [][]byte{one, other}[i%2])
+			}
+		})
+		wg.Go(func() {
+			for range 6 {
+				putPart(t, e, upload, 2, two)
+			}
+		})
+		wg.Wait()
+		tags := []xetstore.PartTag{putPart(t, e, upload, 1, one), putPart(t, e, upload, 2, two)}
+		if _, err := completeParts(e, upload, tags, slices.Concat(other, two), size); !errs.Is(err, errs.Invalid) {
+			t.Fatalf("round %d: the sum of what was replaced: %v", round, err)
+		}
+		f, err := completeParts(e, upload, tags, slices.Concat(one, two), size)
+		if err != nil || !bytes.Equal(read(t, e, f, 0, f.Size), slices.Concat(one, two)) {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if _, err := e.DB.Exec(ctx, "DELETE FROM xet_repo_file WHERE repo_id = ?", alice.RepoID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

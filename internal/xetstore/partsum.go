@@ -52,28 +52,21 @@ func (s *Store) sumBefore(ctx context.Context, p Part) (*partSum, error) {
 	if p.Number == 1 {
 		return newPartSum(), nil
 	}
-	var before partRow
-	err := s.db.Get(ctx, &before, selectPart, p.Upload, p.Number-1)
-	if db.IsNoRows(err) || err == nil && before.Chain == nil {
+	sum, err := s.loadSum(ctx, p.Upload, p.Number-1)
+	if db.IsNoRows(err) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.loadSum(ctx, p.Upload, before)
+	return sum, err
 }
 
-// loadSum reads the sum that ends with a part.
-func (s *Store) loadSum(ctx context.Context, upload string, p partRow) (*partSum, error) {
-	var state []byte
-	err := s.db.Get(ctx, &state, selectPartSum, upload, p.Number)
-	if db.IsNoRows(err) {
-		return nil, errPartChanged()
-	}
-	if err != nil {
+// loadSum reads the sum that ends with a part, in one query: a sum and the name of what it is of must not come from two
+// states of a part that is being sent again.
+func (s *Store) loadSum(ctx context.Context, upload string, number int) (*partSum, error) {
+	var row struct{ Chain, Sum []byte }
+	if err := s.db.Get(ctx, &row, selectPartSum, upload, number); err != nil {
 		return nil, err
 	}
-	return decodePartSum(p.Chain, state)
+	return decodePartSum(row.Chain, row.Sum)
 }
 
 // summed is how many of the first parts have a known sum, and the chain of those.
@@ -119,7 +112,11 @@ func runOfParts(parts []partRow) (n int) {
 func (s *Store) sumParts(ctx context.Context, upload string, parts []partRow) (sum hub.SHA256, err error) {
 	n, p := summed(parts), newPartSum()
 	if n > 0 {
-		if p, err = s.loadSum(ctx, upload, parts[n-1]); err != nil {
+		p, err = s.loadSum(ctx, upload, parts[n-1].Number)
+		if db.IsNoRows(err) || err == nil && !bytes.Equal(p.chain[:], parts[n-1].Chain) {
+			err = errPartChanged()
+		}
+		if err != nil {
 			return sum, err
 		}
 	}

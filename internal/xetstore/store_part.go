@@ -10,9 +10,8 @@ import (
 // Statements about parts.
 const (
 	selectUnfinished  = "SELECT CAST(COALESCE(SUM(stored), 0) AS BIGINT) AS stored, COUNT(*) AS parts FROM xet_part WHERE user_id = ?"
-	selectPart        = "SELECT number, tag, size, chain FROM xet_part WHERE upload = ? AND number = ?"
 	selectParts       = "SELECT number, tag, size, chain FROM xet_part WHERE upload = ? ORDER BY number LIMIT ?"
-	selectPartSum     = "SELECT sum FROM xet_part WHERE upload = ? AND number = ?"
+	selectPartSum     = "SELECT chain, sum FROM xet_part WHERE upload = ? AND number = ? AND sum IS NOT NULL"
 	selectPartTerms   = "SELECT terms FROM xet_part WHERE upload = ? AND number = ? AND tag = ?"
 	updatePartSum     = "UPDATE xet_part SET chain = ?, sum = ? WHERE upload = ? AND number = ? AND tag = ?"
 	deleteUpload      = "DELETE FROM xet_part WHERE upload = ?"

@@ -19,7 +19,7 @@ const (
 var gitForms = [][]string{
 	indexPack,
 	{"upload-pack", "--stateless-rpc", "--strict", "--end-of-options", anyCopy},
-	{"-c", "uploadpack.allowAnySHA1InWant=true", "upload-pack", "--strict", "--end-of-options", anyCopy},
+	{"-c", "uploadpack.allowAnySHA1InWant=true", "-c", "uploadpack.hideRefs=refs", "upload-pack", "--strict", "--end-of-options", anyCopy},
 	{"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"},
 	{"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q", "--include-tag"},
 	{"merge-tree", "--write-tree", "-z", anyID, anyID},

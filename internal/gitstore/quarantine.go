@@ -46,7 +46,7 @@ const pushTime = 30 * time.Minute
 type Incoming struct {
 	copy     *Copy
 	dir      string
-	file     *mmap.ReaderAt
+	file     packBytes
 	cat      *git.Catalog
 	r        *git.PackReader
 	collects int64 // of the copy when git looked for what the pack names
@@ -92,18 +92,45 @@ func (in *Incoming) receive(ctx context.Context, pack io.Reader) (err error) {
 		return err
 	}
 	path := filepath.Join(objects, "pack", "pack-"+name)
-	if in.file, err = mmap.Open(path + ".pack"); err != nil {
+	size, err := in.open(path + ".pack")
+	if err != nil {
 		return errs.Wrap("gitstore.Receive", err)
 	}
 	idx, err := os.ReadFile(path + ".idx")
 	if err != nil {
 		return errs.Wrap("gitstore.Receive", err)
 	}
-	if in.cat, err = scan.Catalog(in.file, int64(in.file.Len()), idx); err != nil {
+	if in.cat, err = scan.Catalog(in.file, size, idx); err != nil {
 		return wrapGit(guardError(err))
 	}
 	in.r = git.NewPackReader(in.file, in.cat).Checked().LimitWork(PushLimits.Result + 2*PushLimits.DeltaRatio*in.cat.PackSize())
 	return nil
+}
+
+// packBytes are a pack in quarantine: mapped, which saves two calls of the system per object, or read when it is large,
+// for what is mapped counts as memory of the process.
+type packBytes interface {
+	io.ReaderAt
+	io.Closer
+}
+
+const maxMapped = 64 << 20
+
+func (in *Incoming) open(path string) (size int64, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	var file packBytes
+	if info.Size() <= maxMapped {
+		file, err = mmap.Open(path)
+	} else {
+		file, err = os.Open(path)
+	}
+	if err == nil {
+		in.file = file
+	}
+	return info.Size(), err
 }
 
 // index feeds the pack to git index-pack while it is scanned, and gives the name of the pack that git wrote.

@@ -106,6 +106,11 @@ func (s *Service) CreateBranch(ctx context.Context, actor hub.Actor, r *repo.Rep
 		if err != nil {
 			return err
 		}
+		if exists {
+			if err := s.checkOverwrite(ctx, actor, r, ref, n.Empty, target); err != nil {
+				return err
+			}
+		}
 		return s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: old, New: target}, "repo.branch.create", true, unmoved)
 	})
 	if errs.Is(err, errs.Conflict) {

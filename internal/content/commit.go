@@ -170,7 +170,7 @@ func (s *Service) baseOf(ctx context.Context, r *repo.Repo, ref string) (*Snapsh
 func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
 	edits, err := s.resolve(ctx, base, c)
 	if err == nil && !base.Commit.IsZero() {
-		err = s.checkLocks(ctx, actor, base.Repo.RowID, base.entry, edited(base.entry, edits))
+		err = s.checkLocks(ctx, actor, base.Repo.RowID, base.entry, base.edited(edits))
 	}
 	if err != nil {
 		return hub.OID{}, err

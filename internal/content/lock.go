@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // A branch that exists is not changed at a path that somebody else holds, by whichever door: git-lfs asks before a push, but
@@ -36,6 +37,25 @@ func (s *Service) checkLocks(ctx context.Context, actor hub.Actor, repoID string
 		}
 	}
 	return nil
+}
+
+// checkOverwrite is checkLocks for a branch that exists and is moved to another commit, or to one without files.
+func (s *Service) checkOverwrite(ctx context.Context, actor hub.Actor, r *repo.Repo, ref string, empty bool, target hub.OID) error {
+	from, err := s.At(ctx, r, ref)
+	if err != nil {
+		return err
+	}
+	to := func(_ context.Context, path string) (*git.TreeEntry, error) { return nil, errs.EntryNotFound(path) }
+	if !empty {
+		c, err := from.Git.Commit(ctx, target)
+		if err != nil {
+			return err
+		}
+		to = func(ctx context.Context, path string) (*git.TreeEntry, error) {
+			return from.Git.Entry(ctx, c.Tree, path)
+		}
+	}
+	return s.checkLocks(ctx, actor, r.RowID, from.entry, to)
 }
 
 func idAt(ctx context.Context, at lookup, path string) (oid hub.OID, err error) {
@@ -104,7 +124,7 @@ func entriesOf(in *gitstore.Incoming, tree hub.OID) lookup {
 }
 
 // edited is a tree after edits, as far as it can be told without writing it: what is not edited is as before.
-func edited(base lookup, edits []gitstore.Edit) lookup {
+func (s *Snapshot) edited(edits []gitstore.Edit) lookup {
 	byPath := make(map[string]gitstore.Edit, len(edits))
 	for _, e := range edits {
 		byPath[e.Path] = e
@@ -114,10 +134,14 @@ func edited(base lookup, edits []gitstore.Edit) lookup {
 			return &git.TreeEntry{Mode: e.Mode, OID: e.OID}, nil
 		}
 		for end := len(path); end > 0; end = strings.LastIndexByte(path[:end], '/') {
-			if e, ok := byPath[path[:end]]; ok && (e.Delete || end < len(path)) { // its folder is deleted, or a file now
+			switch e, ok := byPath[path[:end]]; {
+			case !ok:
+			case !e.Delete && e.Mode.IsDir(): // a copy
+				return s.Git.Entry(ctx, e.OID, path[end+1:])
+			default: // its folder is deleted, or a file now
 				return nil, errs.EntryNotFound(path)
 			}
 		}
-		return base(ctx, path)
+		return s.entry(ctx, path)
 	}
 }

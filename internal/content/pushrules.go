@@ -64,7 +64,11 @@ type objectRules struct {
 	large []largeFile // pointers found since they were last proved
 
 	passed passedEntries
+	held   int64 // bytes of the folders on the way down
 }
+
+// maxHeld bounds the folders that lead to the one being checked: each is in memory, and a few bytes of delta make another.
+const maxHeld = 32 << 20
 
 // see reports whether the object is new and was not seen before. i is its number in the catalog, -1 when the pack lacks it.
 func (w *objectRules) see(oid hub.OID) (i int, first bool) {
@@ -99,21 +103,31 @@ func (w *objectRules) tip(ctx context.Context, c git.RefCommand) error {
 		case git.KindBlob:
 			return w.blob(oid, "", c.Name)
 		}
-		i, first := w.see(oid)
-		if !first {
-			return nil
-		}
-		data, err := w.message(i)
+		t, err := w.tag(ctx, oid)
 		if err != nil {
 			return err
-		}
-		t, err := git.ParseTag(data)
-		if err != nil {
-			return errs.New(errs.Unprocessable, "the tag %s is damaged", oid)
 		}
 		oid = t.Object
 	}
 	return errs.New(errs.Unprocessable, "tags of tags are nested too deeply")
+}
+
+// tag is a tag of the pack or the repository.
+func (w *objectRules) tag(ctx context.Context, oid hub.OID) (*git.Tag, error) {
+	w.see(oid)
+	i, brought := w.in.Catalog().Find(oid)
+	if !brought {
+		return w.in.Repo().Tag(ctx, oid)
+	}
+	data, err := w.message(i)
+	if err != nil {
+		return nil, err
+	}
+	t, err := git.ParseTag(data)
+	if err != nil {
+		return nil, errs.New(errs.Unprocessable, "the tag %s is damaged", oid)
+	}
+	return t, nil
 }
 
 func isTag(ref string) bool { return len(ref) > 10 && ref[:10] == "refs/tags/" }
@@ -179,6 +193,10 @@ func (w *objectRules) tree(ctx context.Context, oid hub.OID, dir string) (below 
 	if err != nil {
 		return 0, err
 	}
+	if w.held += int64(len(raw)); w.held > maxHeld {
+		return 0, errs.New(errs.TooLarge, "the folders %q and those around it have lists of more than %d bytes together; use fewer files or other folders", dir, maxHeld)
+	}
+	defer func() { w.held -= int64(len(raw)) }()
 	for at := 0; at < len(raw); {
 		mode, name, next, err := git.NextEntry(raw, at)
 		if err != nil {

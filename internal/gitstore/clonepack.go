@@ -30,9 +30,10 @@ const maxClonePacks = 64
 
 // clonePacks are the packs of all repositories, by what they answer.
 type clonePacks struct {
-	mu    sync.Mutex
-	byKey map[cloneKey]*clonePack
-	bytes int64
+	mu     sync.Mutex
+	byKey  map[cloneKey]*clonePack
+	bytes  int64 // of those that are whole
+	making int64 // about, of those that are not
 }
 
 type cloneKey struct {
@@ -43,7 +44,8 @@ type cloneKey struct {
 // clonePack is a pack that is being made or is whole.
 type clonePack struct {
 	key  cloneKey
-	file *os.File // written by one, read at offsets by many; it has no name on the disk any more
+	tips [sha256.Size]byte // the refs for which it was made
+	file *os.File          // written by one, read at offsets by many; it has no name on the disk any more
 	stop context.CancelFunc
 
 	mu      sync.Mutex
@@ -55,21 +57,27 @@ type clonePack struct {
 	// Guarded by clonePacks.mu.
 	readers int
 	used    time.Time
-	kept    int64 // bytes counted when it is whole
+	making  int64 // bytes counted until it is whole
+	kept    int64 // and then
 }
 
 // Clone is the pack of all that the wants reach, with tags of what it holds if these are asked for. ok is false when
 // that is not kept: the wants are not the tips of refs, or there is too much of it.
 func (p *Copy) Clone(ctx context.Context, wants []hub.OID, tags bool) (r *CloneReader, ok bool, err error) {
-	if !p.areTips(wants) || p.storedBytes() > p.c.max/cloneShare/4 {
+	size, limit := p.storedBytes(), p.c.max/cloneShare
+	if !p.areTips(wants) || size > limit/4 {
 		return nil, false, nil
 	}
-	key, request := cloneRequest(p.w.repoID, wants, tags)
+	key, request := p.cloneRequest(wants, tags)
 	k := &p.c.clones
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	cp := k.byKey[key]
 	if cp == nil {
+		k.dropOlder(key.repo, p.tips.id)
+		if !k.makeRoom(size, limit) {
+			return nil, false, nil
+		}
 		if cp, err = p.makeClonePack(ctx, key, request, tags); err != nil {
 			return nil, false, err
 		}
@@ -77,7 +85,8 @@ func (p *Copy) Clone(ctx context.Context, wants []hub.OID, tags bool) (r *CloneR
 			k.byKey = map[cloneKey]*clonePack{}
 		}
 		k.byKey[key] = cp
-		k.dropOlder(cp)
+		cp.making = size
+		k.making += size
 	}
 	cp.readers++
 	return &CloneReader{k: k, p: cp}, true, nil
@@ -98,18 +107,19 @@ func (p *Copy) storedBytes() (n int64) {
 	return n
 }
 
-// cloneRequest is what pack-objects reads, and a key of it.
-func cloneRequest(repoID string, wants []hub.OID, tags bool) (cloneKey, string) {
+// cloneRequest is what pack-objects reads, and a key of what it makes of that: with tags, it depends on all refs.
+func (p *Copy) cloneRequest(wants []hub.OID, tags bool) (cloneKey, string) {
 	lines := make([]string, len(wants))
 	for i, oid := range wants {
 		lines[i] = oid.String()
 	}
 	slices.Sort(lines)
 	request := strings.Join(slices.Compact(lines), "\n") + "\n"
+	of := request
 	if tags {
-		return cloneKey{repoID, sha256.Sum256([]byte("tags\n" + request))}, request
+		of = string(p.tips.id[:]) + request
 	}
-	return cloneKey{repoID, sha256.Sum256([]byte(request))}, request
+	return cloneKey{p.w.repoID, sha256.Sum256([]byte(of))}, request
 }
 
 // makeClonePack starts git. It goes on without the client that asked first, as long as others read.
@@ -120,7 +130,7 @@ func (p *Copy) makeClonePack(ctx context.Context, key cloneKey, request string, 
 	}
 	_ = os.Remove(f.Name()) // it goes with the process, however that ends
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cloneTime)
-	cp := &clonePack{key: key, file: f, stop: cancel, changed: make(chan struct{})}
+	cp := &clonePack{key: key, tips: p.tips.id, file: f, stop: cancel, changed: make(chan struct{})}
 	args := []string{"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"}
 	if tags {
 		args = append(args, "--include-tag")
@@ -167,22 +177,35 @@ func (k *clonePacks) finish(cp *clonePack, err error, limit int64) {
 	cp.mu.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.making -= cp.making
+	cp.making = 0
 	if err != nil {
 		k.forget(cp)
 		return
 	}
 	if k.byKey[cp.key] != cp {
-		return // newer refs came meanwhile
+		return // nobody waited for it
 	}
 	cp.kept, cp.used = size, time.Now()
 	k.bytes += size
-	for k.bytes > limit || len(k.byKey) > maxClonePacks {
+	k.makeRoom(0, limit)
+}
+
+// makeRoom forgets packs that nobody reads until there is room for one of size bytes more. Without room, who asks is
+// served by git itself.
+func (k *clonePacks) makeRoom(size, limit int64) bool {
+	more := 0
+	if size > 0 {
+		more = 1
+	}
+	for k.bytes+k.making+size > limit || len(k.byKey)+more > maxClonePacks {
 		oldest := k.oldest()
 		if oldest == nil {
-			return
+			return false
 		}
 		k.forget(oldest)
 	}
+	return true
 }
 
 // oldest is the pack that nobody reads and that was not used for longest.
@@ -207,9 +230,9 @@ func (k *clonePacks) trim(before time.Time) {
 }
 
 // dropOlder forgets what was made for a repository before its refs moved.
-func (k *clonePacks) dropOlder(than *clonePack) {
+func (k *clonePacks) dropOlder(repo string, tips [sha256.Size]byte) {
 	for _, cp := range k.byKey {
-		if cp != than && cp.key.repo == than.key.repo && cp.readers == 0 {
+		if cp.key.repo == repo && cp.tips != tips && cp.readers == 0 {
 			k.forget(cp)
 		}
 	}

@@ -42,7 +42,7 @@ func (m *marking) add(ctx context.Context, roots []hub.OID) error {
 		if m.roots[oid] {
 			continue
 		}
-		if err := m.walk.object(ctx, oid, 0); err != nil {
+		if err := m.walk.object(ctx, oid); err != nil {
 			return err
 		}
 		m.roots[oid] = true
@@ -95,7 +95,7 @@ func (m *marking) needs(ctx context.Context, s *Store, st *state, p *pack) error
 			m.walk.mark(oid)
 			return nil
 		}
-		return m.walk.object(ctx, oid, 0)
+		return m.walk.object(ctx, oid)
 	})
 }
 
@@ -125,11 +125,11 @@ func (m *marking) victims() (victims []*pack, garbage int) {
 func (w *reachWalk) drain(ctx context.Context) error {
 	for w.queue.Len() > 0 {
 		n := w.queue.newest()
-		if err := w.tree(ctx, n.tree, 0); err != nil {
+		if err := w.tree(ctx, n.tree); err != nil {
 			return err
 		}
 		for _, parent := range n.parents {
-			if err := w.object(ctx, parent, 0); err != nil {
+			if err := w.object(ctx, parent); err != nil {
 				return err
 			}
 		}

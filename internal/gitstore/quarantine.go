@@ -24,7 +24,7 @@ import (
 // under 64 MiB. Honest histories, whose deltas make many versions of each file, make 50 to 200 bytes of each of theirs.
 var PushLimits = git.GuardLimits{
 	Bytes:    8 << 30,
-	Objects:  20_000_000,
+	Objects:  5_000_000,
 	Object:   256 << 20,
 	Message:  4 << 20,
 	Tree:     git.MaxTree,

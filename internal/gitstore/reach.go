@@ -120,7 +120,7 @@ func (w *reachWalk) find(ctx context.Context, wants []hub.OID) (hub.OID, error) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ref := range w.start {
-		if err := w.object(ctx, ref.OID, 0); err != nil {
+		if err := w.object(ctx, ref.OID); err != nil {
 			return hub.OID{}, err
 		}
 	}
@@ -136,11 +136,11 @@ func (w *reachWalk) find(ctx context.Context, wants []hub.OID) (hub.OID, error) 
 			return wants[0], nil
 		}
 		n := w.queue.newest()
-		if err := w.tree(ctx, n.tree, 0); err != nil {
+		if err := w.tree(ctx, n.tree); err != nil {
 			return hub.OID{}, err
 		}
 		for _, parent := range n.parents {
-			if err := w.object(ctx, parent, 0); err != nil {
+			if err := w.object(ctx, parent); err != nil {
 				return hub.OID{}, err
 			}
 		}
@@ -180,63 +180,66 @@ func (w *reachWalk) mark(oid hub.OID) bool {
 	return true
 }
 
-// object marks a tip or a parent: commits wait in the queue, tags lead on.
-func (w *reachWalk) object(ctx context.Context, oid hub.OID, depth int) error {
-	kind, _ := w.r.Kind(oid)
-	switch kind {
-	case git.KindTree:
-		return w.tree(ctx, oid, 0)
-	case git.KindCommit:
-		if !w.mark(oid) {
-			return nil
-		}
-		n, err := w.r.node(ctx, oid)
-		if err == nil {
-			w.queue.add(n)
-		}
-		return err
-	case git.KindTag:
-		if !w.mark(oid) || depth > 10 {
-			return nil
-		}
-		t, err := w.r.Tag(ctx, oid)
-		if err != nil {
+// object marks a tip or a parent: commits wait in the queue, tags lead on, however many stand behind each other.
+func (w *reachWalk) object(ctx context.Context, oid hub.OID) error {
+	for {
+		kind, _ := w.r.Kind(oid)
+		switch kind {
+		case git.KindTree:
+			return w.tree(ctx, oid)
+		case git.KindCommit:
+			if !w.mark(oid) {
+				return nil
+			}
+			n, err := w.r.node(ctx, oid)
+			if err == nil {
+				w.queue.add(n)
+			}
 			return err
+		case git.KindTag:
+			if !w.mark(oid) {
+				return nil
+			}
+			t, err := w.r.Tag(ctx, oid)
+			if err != nil {
+				return err
+			}
+			oid = t.Object
+			continue
 		}
-		return w.object(ctx, t.Object, depth+1)
+		w.mark(oid)
+		return nil
 	}
-	w.mark(oid)
-	return nil
 }
 
-func (w *reachWalk) tree(ctx context.Context, oid hub.OID, depth int) error {
+// tree marks a folder and all below it. Of the folders that lead to the one being read, none is held.
+func (w *reachWalk) tree(ctx context.Context, oid hub.OID) error {
 	if !w.mark(oid) {
 		return nil
 	}
-	if depth > maxTreeDepth {
-		return errs.New(errs.Unprocessable, "Folders are nested deeper than %d", maxTreeDepth)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	data, err := w.r.object(ctx, oid, git.KindTree, git.MaxWhole)
-	if err != nil {
-		return err
-	}
-	t, err := git.ParseTree(data)
-	if err != nil {
-		return wrapGit(err)
-	}
-	for i := range t.Len() {
-		e := t.At(i)
-		switch {
-		case e.Mode.IsDir():
-			err = w.tree(ctx, e.OID, depth+1)
-		case e.Mode.IsBlob():
-			w.mark(e.OID)
+	for todo := []hub.OID{oid}; len(todo) > 0; {
+		oid, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		data, err := w.r.object(ctx, oid, git.KindTree, git.MaxWhole)
 		if err != nil {
 			return err
+		}
+		t, err := git.ParseTree(data)
+		if err != nil {
+			return wrapGit(err)
+		}
+		for i := range t.Len() {
+			e := t.At(i)
+			switch {
+			case e.Mode.IsDir():
+				if w.mark(e.OID) {
+					todo = append(todo, e.OID)
+				}
+			case e.Mode.IsBlob():
+				w.mark(e.OID)
+			}
 		}
 	}
 	return nil

@@ -181,7 +181,7 @@ func (r *Repo) Tree(ctx context.Context, oid hub.OID) (*git.Tree, error) {
 
 // Tag is a parsed annotated tag; do not change it. Absent: errs.NotFound.
 func (r *Repo) Tag(ctx context.Context, oid hub.OID) (*git.Tag, error) {
-	data, err := r.object(ctx, oid, git.KindTag, 1<<20)
+	data, err := r.object(ctx, oid, git.KindTag, git.MaxWhole)
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,14 @@ type Rewrite struct {
 	drop    func(Info) bool
 	kept    objectSet           // trees and commits that stay as they are
 	changed map[hub.OID]hub.OID // what the others become; zero: nothing is left of it
+	held    int64               // bytes of the folders on the way down
 
 	scanned   map[*pack]bool
 	concerned bool
 }
+
+// maxHeldTrees bounds the folders that lead to the one being looked at, which are held meanwhile.
+const maxHeldTrees = 128 << 20
 
 // NewRewrite prepares to rewrite what a view shows: entries of files for which drop is true vanish, and the folders that
 // they leave empty. Write says where new objects go.
@@ -211,11 +215,15 @@ func (rw *Rewrite) tree(ctx context.Context, oid hub.OID, depth int) (hub.OID, e
 	if err != nil {
 		return oid, err
 	}
+	if rw.held += int64(len(data)); rw.held > maxHeldTrees {
+		return oid, errs.New(errs.Unprocessable, "Folders that lie in each other are larger than %d bytes together", maxHeldTrees)
+	}
 	t, err := git.ParseTree(data)
 	if err != nil {
 		return oid, wrapGit(err)
 	}
 	ch, err := rw.entries(ctx, t, depth)
+	rw.held -= int64(len(data))
 	if err != nil {
 		return oid, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
@@ -202,4 +203,19 @@ func TestCommitLog(t *testing.T) {
 		refused(t, "an oid", squash(oids[1], dict{}), 404, "RevisionNotFound")
 		refused(t, "long message", squash("main", dict{"message": strings.Repeat("m", 501)}), 400, "")
 	})
+}
+
+// A page number that is too large for a row's number is refused: it once made the answer panic, or walk all of the history.
+func TestPageNumbersDoNotOverflow(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{"a.txt": "a"})
+	for _, route := range []string{"commits/main", "commits/main/a.txt", "commit/main"} {
+		for _, p := range []string{"4611686018427387904", "9223372036854775807", "1048577"} {
+			if a := h.Do(alice, "GET", "/api/models/alice/m/"+route+"?limit=2&p="+p, nil); a.Status != 400 {
+				t.Errorf("%s, page %s: %d %s", route, p, a.Status, a.Body)
+			}
+		}
+	}
 }

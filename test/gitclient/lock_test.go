@@ -120,6 +120,15 @@ func TestLockedFilesStayAsTheyAre(t *testing.T) {
 		if a := h.Do(bob, "POST", "/api/models/"+repo+"/merge/main", dict{"from": "beside"}); a.Status != 403 {
 			t.Errorf("merge: %d %s", a.Status, a.Body)
 		}
+		for name, body := range map[string]dict{"elsewhere": {"startingPoint": "beside", "overwrite": true}, "to nothing": {"emptyBranch": true, "overwrite": true}} {
+			if a := h.Do(bob, "POST", "/api/models/"+repo+"/branch/main", body); a.Status != 403 {
+				t.Errorf("a branch moved %s: %d %s", name, a.Status, a.Body)
+			}
+		}
+		lock("copied/one.txt")
+		if a := d.commit(bob, repo, "copyFile", dict{"path": "copied", "srcPath": "art"}); a.Status != 403 {
+			t.Errorf("a locked path made by copying a folder: %d %s", a.Status, a.Body)
+		}
 		if got := resolve(t, h, alice, repo, "main", "art/one.txt"); got != "one" {
 			t.Errorf("the locked file has become %q", got)
 		}

@@ -159,6 +159,24 @@ func build(t testing.TB) []bomb {
 		}
 		return f.object(git.KindCommit, commitOf(oid)), -1
 	})
+	add("40 folders of 2 MB in each other", "lists of more than", func(f *forge) (hub.OID, int) {
+		blob := f.object(git.KindBlob, []byte("x"))
+		inner := f.object(git.KindTree, nil)
+		es := []git.TreeEntry{entry("a", git.ModeDir, inner)}
+		for i := range 60_000 {
+			es = append(es, entry(fmt.Sprintf("b%05d", i), git.ModeFile, blob))
+		}
+		data := folder(es...)
+		at := f.entry(2, int64(len(data)), nil, bytes.NewReader(data))
+		for range 40 {
+			first := git.AppendEntry(nil, entry("a", git.ModeDir, git.Hash(git.KindTree, data)))
+			rest := len(data) - len(first)
+			d := append(append(varint(len(data)), varint(len(data))...), byte(len(first)))
+			at = f.delta(at, append(append(d, first...), 0xf1, byte(len(first)), byte(rest), byte(rest>>8), byte(rest>>16)))
+			data = append(first, data[len(first):]...)
+		}
+		return f.object(git.KindCommit, commitOf(git.Hash(git.KindTree, data))), -1
+	})
 	add("100,000 tags of each other", "more than 20000 annotated tags", func(f *forge) (hub.OID, int) {
 		oid, kind := withFiles(f), "commit"
 		for range 100_000 {

@@ -48,10 +48,13 @@ func (a *API) commits(w http.ResponseWriter, r *http.Request) error {
 	return httpd.JSON(w, r, http.StatusOK, out)
 }
 
+// maxPage bounds p, so that no page's first row is beyond what a number holds.
+const maxPage = 1 << 20
+
 // numberedPage reads p and limit.
 func numberedPage(r *http.Request, def, most int) (page, limit int, err error) {
 	if v := r.URL.Query().Get("p"); v != "" {
-		if page, err = strconv.Atoi(v); err != nil || page < 0 {
+		if page, err = strconv.Atoi(v); err != nil || page < 0 || page > maxPage {
 			return 0, 0, errs.New(errs.Invalid, "p must be a page number, not %q", v)
 		}
 	}

@@ -126,6 +126,11 @@ const (
 type UploadRequest struct {
 	Command string
 	Wants   []hub.OID // of a fetch
+	Shallow []hub.OID // commits without whose parents the client has its history
+
+	// Completes: the client may get the parents of Shallow whatever its wants reach. git asks no more of those: to an
+	// infinite depth it sends them all, and when depths are relative it lets those pass that it could not judge.
+	Completes bool
 
 	done, ofsDelta, partial bool
 	IncludeTag              bool // tags of what is sent are wanted, too
@@ -147,6 +152,7 @@ func (q *UploadRequest) Whole() bool {
 // Bounds of an UploadRequest.
 const (
 	maxWants    = 1 << 20
+	maxShallow  = 100_000 // and of a PushRequest
 	maxPrefixes = 1 << 16 // git itself asks for everything when there are more
 )
 
@@ -218,9 +224,9 @@ func (q *UploadRequest) argument(line string) error {
 // want notes what a line asks for. git takes the forty digits and ignores what stands behind them.
 func (q *UploadRequest) want(line string) error {
 	arg, ok := strings.CutPrefix(line, "want")
+	q.Completes = q.Completes || strings.Contains(line, "deepen-relative") // in version 0 behind any want
 	if !ok {
-		q.option(line)
-		return nil
+		return q.option(line)
 	}
 	if len(arg) < 41 || arg[0] != ' ' {
 		return malformed("want line %q", line)
@@ -245,8 +251,8 @@ func (q *UploadRequest) wantCapabilities(caps []string) {
 	q.partial = q.partial || !slices.Contains(caps, "side-band-64k")
 }
 
-// option notes the lines of a fetch that decide whether it is for everything.
-func (q *UploadRequest) option(line string) {
+// option notes the lines of a fetch that decide whether it is for everything, and what is cut off.
+func (q *UploadRequest) option(line string) error {
 	switch line {
 	case "done":
 		q.done = true
@@ -258,6 +264,33 @@ func (q *UploadRequest) option(line string) {
 	default:
 		q.partial = true
 	}
+	if depth, ok := strings.CutPrefix(line, "deepen "); ok {
+		q.Completes = q.Completes || !plainDepth(depth)
+	}
+	oid, ok := strings.CutPrefix(line, "shallow ")
+	if !ok {
+		return nil
+	}
+	return q.shallow(oid)
+}
+
+// plainDepth reports whether nobody can read a depth as anything but a number that is far from infinite. git takes
+// octal and hex, signs and blanks, and cuts numbers to 32 bits.
+func plainDepth(s string) bool {
+	return len(s) > 0 && len(s) < 10 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+}
+
+// shallow notes a commit. git takes the forty digits and ignores what stands behind them.
+func (q *UploadRequest) shallow(arg string) error {
+	oid, err := hub.ParseOID(arg[:min(len(arg), 40)])
+	if err != nil {
+		return malformed("shallow line %q", arg)
+	}
+	if len(q.Shallow) == maxShallow {
+		return fmt.Errorf("%w: more than %d shallow commits", ErrLimit, maxShallow)
+	}
+	q.Shallow = append(q.Shallow, oid)
+	return nil
 }
 
 // ParseUpload reads a request of version 0 to the end of the body.
@@ -320,11 +353,8 @@ func (q *PushRequest) HasPack() bool {
 	return slices.ContainsFunc(q.Commands, func(c RefCommand) bool { return !c.New.IsZero() })
 }
 
-// Bounds of a PushRequest.
-const (
-	MaxPushRefs = 10_000
-	maxShallow  = 100_000
-)
+// MaxPushRefs bounds the commands of a PushRequest.
+const MaxPushRefs = 10_000
 
 // ErrUnsupported says that a request asks for a part of the protocol that is not offered here.
 var ErrUnsupported = errors.New("not offered here")

@@ -43,3 +43,23 @@ func TestParseWants(t *testing.T) {
 		}
 	}
 }
+
+// Only a depth that can be read in one way, and is far from infinite, is taken for one that wants alone cut.
+func TestParseDeepen(t *testing.T) {
+	a := strings.Repeat("a", 40)
+	for line, completes := range map[string]bool{
+		"shallow " + a: false, "deepen 1": false, "deepen 999999999": false, "deepen-since 1": false, "deepen-not x": false,
+		"deepen 2147483647": true, "deepen 0x7fffffff": true, "deepen 017777777777": true, "deepen 0": true, "deepen ": true, "deepen -1": true,
+		"deepen +1": true, "deepen  1": true, "deepen 1 ": true, "deepen 6442450943": true, "deepen-relative": true, "want " + a + " deepen-relative": true,
+	} {
+		q, err := ParseWants(NewPktReader(strings.NewReader(string(AppendPkt(AppendPkt(nil, "want "+a), line+"\n"))+"0000"), 1<<20))
+		if err != nil || q.Completes != completes || (len(q.Shallow) == 1) != strings.HasPrefix(line, "shallow ") {
+			t.Errorf("%q: %+v, %v", line, q, err)
+		}
+	}
+	for _, line := range []string{"shallow ", "shallow aaaa", "shallow " + strings.ToUpper(a), "shallow  " + a} {
+		if _, err := ParseWants(NewPktReader(strings.NewReader(string(AppendPkt(nil, line))+"0000"), 1<<20)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func (s *Server) UploadDialog(ctx context.Context, r *repo.Repo, c Conn) error {
 		return err
 	}
 	defer copied.Release()
-	if err := copied.CheckWants(ctx, q.Wants); errs.Is(err, errs.NotFound) {
+	if err := copied.CheckFetch(ctx, q); errs.Is(err, errs.NotFound) {
 		_, err := c.Write(git.AppendPkt(nil, "ERR upload-pack: "+Message(err)))
 		return err
 	} else if err != nil {

@@ -47,7 +47,7 @@ func (s *Server) fetch(ctx context.Context, r *repo.Repo, v2 bool, q *git.Upload
 		return false, err
 	}
 	defer copied.Release()
-	if err := copied.CheckWants(ctx, q.Wants); errs.Is(err, errs.NotFound) {
+	if err := copied.CheckFetch(ctx, q); errs.Is(err, errs.NotFound) {
 		_, err := c.Write(git.AppendPkt(nil, "ERR upload-pack: "+Message(err)))
 		return false, err
 	} else if err != nil {

@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"crypto/sha1" //nolint:gosec // a cache key, not a signature
+	"iter"
 
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -71,6 +72,33 @@ func (r *Repo) findAncestor(ctx context.Context, oid hub.OID, tips []hub.OID) (b
 		}
 		next = q.newest().parents
 	}
+}
+
+// unreached are those of the commits that no tip has in its history. One walk finds all.
+func (r *Repo) unreached(ctx context.Context, oids iter.Seq[hub.OID], tips []hub.OID) (map[hub.OID]bool, error) {
+	left, seen := map[hub.OID]bool{}, map[hub.OID]bool{}
+	for oid := range oids {
+		left[oid] = true
+	}
+	var q queue
+	for next := tips; len(left) > 0; next = q.newest().parents {
+		for _, oid := range next {
+			delete(left, oid)
+			if seen[oid] {
+				continue
+			}
+			seen[oid] = true
+			n, err := r.node(ctx, oid)
+			if err != nil {
+				return nil, err
+			}
+			q.add(n)
+		}
+		if q.Len() == 0 {
+			break
+		}
+	}
+	return left, nil
 }
 
 // Sides of a walk from two commits.

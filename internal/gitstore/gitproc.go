@@ -14,7 +14,7 @@ import (
 )
 
 // gitConfig is all the configuration that a git process of ours reads. What upload-pack may do beyond sending what refs
-// reach stays off: which objects may be asked for is decided before it starts (Copy.CheckWants). Nothing is
+// reach stays off: which objects may be asked for is decided before it starts (Copy.CheckFetch). Nothing is
 // synced, for what is to last goes to the blob store. No new deltas are
 // sought for a fetch: those that the packs have are sent, and folding makes more of them where they pay. Packs are mapped
 // in small windows, so that what is in memory does not grow with the history: the bytes of a map count as the process's.

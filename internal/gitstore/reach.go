@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"sync"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -10,20 +11,57 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// CheckWants refuses objects that no ref reaches: what was squashed, deleted or forced away is gone for readers, whoever
-// knows its id. git itself sends in version 2 of its protocol whatever it is asked for. errs.NotFound names the first.
-func (p *Copy) CheckWants(ctx context.Context, wants []hub.OID) error {
+// CheckFetch refuses a request that would give objects that no ref reaches: what was squashed, deleted or forced away is
+// gone for readers, whoever knows its id. git itself sends in version 2 of its protocol whatever it is asked for.
+// errs.NotFound names the first.
+func (p *Copy) CheckFetch(ctx context.Context, q *git.UploadRequest) error {
 	tips := map[hub.OID]bool{}
 	for _, r := range p.tips.Refs {
 		tips[r.OID], tips[r.Peeled] = true, true
 	}
 	delete(tips, hub.OID{})
-	var commits, rest []hub.OID
+	var commits []hub.OID
 	for oid := range tips {
 		if kind, _ := p.view.Kind(oid); kind == git.KindCommit {
 			commits = append(commits, oid)
 		}
 	}
+	if q.Completes {
+		if err := p.checkShallow(ctx, q.Shallow, commits); err != nil {
+			return err
+		}
+	}
+	return p.checkWants(ctx, q.Wants, tips, commits)
+}
+
+// checkShallow checks the parents of a client's shallow commits, for those it may get. The commits themselves it has:
+// one may have been forced away while its parents were not. git ignores those that the copy does not have.
+func (p *Copy) checkShallow(ctx context.Context, shallow, tips []hub.OID) error {
+	known := map[hub.OID]bool{}
+	for _, oid := range shallow { // all, before reading one may find that a fold has taken others away
+		if kind, _ := p.view.Kind(oid); kind == git.KindCommit {
+			known[oid] = true
+		}
+	}
+	of := map[hub.OID]hub.OID{} // a parent's commit
+	for oid := range known {
+		n, err := p.view.node(ctx, oid)
+		if err != nil {
+			return err
+		}
+		for _, parent := range n.parents {
+			of[parent] = oid
+		}
+	}
+	left, err := p.view.unreached(ctx, maps.Keys(of), tips)
+	for parent := range left {
+		return notOurs(of[parent])
+	}
+	return err
+}
+
+func (p *Copy) checkWants(ctx context.Context, wants []hub.OID, tips map[hub.OID]bool, commits []hub.OID) error {
+	var rest []hub.OID
 	for _, oid := range wants {
 		if tips[oid] {
 			continue

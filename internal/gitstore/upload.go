@@ -10,7 +10,7 @@ import (
 )
 
 // UploadPack answers a fetch with git's own upload-pack: request is what the client sent, answer gets what it is sent.
-// The caller has checked the wants (CheckWants). A complaint of git's goes into the error; the client was told, too.
+// The caller has checked it (CheckFetch). A complaint of git's goes into the error; the client was told, too.
 func (p *Copy) UploadPack(ctx context.Context, v2 bool, request io.Reader, answer io.Writer) error {
 	var env []string
 	if v2 {
@@ -30,7 +30,7 @@ func (p *Copy) UploadPack(ctx context.Context, v2 bool, request io.Reader, answe
 }
 
 // UploadPackDialog lets git's own upload-pack speak with a client of version 0 that has been told the refs: client begins
-// with what it wants, which the caller has checked (CheckWants). git checks nothing of it: what it can check is too
+// with what it wants, which the caller has checked (CheckFetch). git checks nothing of it: what it can check is too
 // little (with allowReachableSHA1InWant it sends files and folders that no ref reaches).
 func (p *Copy) UploadPackDialog(ctx context.Context, client io.Reader, answer io.Writer) error {
 	pr, pw, err := os.Pipe() // git's end does not depend on when the client falls silent

@@ -25,7 +25,7 @@ func (f *fixture) fetch(c *gitstore.Copies, id, ref string) []byte {
 	if !ok {
 		f.t.Fatalf("the copy has no %s", ref)
 	}
-	f.ok(p.CheckWants(f.ctx, []hub.OID{tip}))
+	f.ok(p.CheckFetch(f.ctx, &git.UploadRequest{Wants: []hub.OID{tip}}))
 	q := git.AppendPkt(nil, "command=fetch")
 	q = append(q, "0001"...)
 	q = git.AppendFlush(git.AppendPkt(git.AppendPkt(q, "want "+tip.String()+"\n"), "done\n"))

@@ -23,6 +23,9 @@ const (
 	proofExt = "cairn-proof"
 )
 
+// sourceAddress is the critical option of a certificate that says from where it counts.
+const sourceAddress = "source-address"
+
 const lookupTime = 10 * time.Second
 
 func (s *Server) newConfig() *ssh.ServerConfig {
@@ -97,7 +100,7 @@ func (s *Server) certificate(ctx context.Context, cert *ssh.Certificate) (hub.Ac
 	if !s.trusted(cert.SignatureKey) {
 		return refuse("is signed by an authority that this hub does not know")
 	}
-	check := &ssh.CertChecker{SupportedCriticalOptions: []string{"source-address"}}
+	check := &ssh.CertChecker{SupportedCriticalOptions: []string{sourceAddress}}
 	if err := check.CheckCert(name, cert); err != nil {
 		return refuse("is refused: " + err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,6 +120,47 @@ func TestCertificates(t *testing.T) {
 	}
 	if _, err := dial(addr, signed(ca, key, nil)); err == nil {
 		t.Error("a disabled user's certificate is let in")
+	}
+}
+
+// A certificate that counts from some addresses became a credential that counted from all.
+func TestSourceAddressIsNotLostOverHTTP(t *testing.T) {
+	ca, file := authority(t)
+	h := testhub.New(t, func(c *config.Config) { c.SSHCAKeys = file })
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", true)
+	addr, _ := h.SSH()
+	key := h.NewKey()
+	with := func(options map[string]string) *ssh.Client {
+		t.Helper()
+		cert := &ssh.Certificate{Key: key.Signer.PublicKey(), CertType: ssh.UserCert, ValidPrincipals: []string{"alice"}, ValidBefore: ssh.CertTimeInfinity}
+		cert.CriticalOptions = options
+		if err := cert.SignCert(rand.Reader, ca); err != nil {
+			t.Fatal(err)
+		}
+		s, err := ssh.NewCertSigner(cert, key.Signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mustDial(t, addr, s)
+	}
+	held, free := with(map[string]string{"source-address": "127.0.0.0/8,::1/128"}), with(nil)
+	for _, operation := range []string{"upload", "download"} {
+		got := run(t, held, "git-lfs-authenticate alice/m "+operation, "")
+		if got.status != 1 || got.out != "" || !strings.Contains(got.err, "source-address") || !strings.Contains(got.err, "git config lfs.url "+h.URL+"/alice/m.git/info/lfs\n") {
+			t.Errorf("%s: %+v", operation, got)
+		}
+		if got := run(t, held, "git-lfs-authenticate alice/absent "+operation, ""); got.err != "cairn: Repository not found\n" {
+			t.Errorf("%s of an absent repository: %+v", operation, got)
+		}
+		if got := run(t, free, "git-lfs-authenticate alice/m "+operation, ""); got.status != 0 {
+			t.Errorf("%s by a certificate that counts everywhere: %+v", operation, got)
+		}
+	}
+	for _, command := range []string{"git-upload-pack", "git-receive-pack"} {
+		if got := run(t, held, command+" alice/m", "0000", "GIT_PROTOCOL=version=2"); got.status != 0 {
+			t.Errorf("%s: %+v", command, got)
+		}
 	}
 }
 

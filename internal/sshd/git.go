@@ -135,9 +135,14 @@ func (s *Server) lfs(e *exchange) error {
 	if err != nil {
 		return err
 	}
+	href := s.o.Origin(e.user.conn.LocalAddr()) + "/" + r.ID().Path() + ".git/info/lfs"
+	if _, held := e.user.sc.Permissions.CriticalOptions[sourceAddress]; held { // which the credential would not be, over HTTP
+		return errs.New(errs.Forbidden, "Your certificate holds only at some addresses (source-address), so it opens no large files, which go over HTTP. "+
+			"Use HTTP with an access token for them: git config lfs.url %s", href)
+	}
 	authorization, life := s.o.LFS(e.actor, r.RowID, operation)
 	b, err := json.Marshal(map[string]any{
-		"href":       s.o.Origin(e.user.conn.LocalAddr()) + "/" + r.ID().Path() + ".git/info/lfs",
+		"href":       href,
 		"header":     map[string]string{"Authorization": authorization},
 		"expires_in": int64(life / time.Second),
 	})

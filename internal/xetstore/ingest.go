@@ -212,7 +212,7 @@ func (in *ingest) term(at chunkPlace, length int) {
 // registration is what to write for the finished file.
 func (in *ingest) registration(f File) *registration {
 	segments := in.segments()
-	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), userID: in.scope.UserID, since: in.since}
+	g := &registration{xorbs: in.rows, had: in.had, chunks: slices.Clone(in.chunks), senders: in.scope.senders(), since: in.since}
 	g.files = []fileRow{{Hash: f.Hash[:], Size: f.Size, SHA256: f.SHA256[:], terms: xet.EncodeTerms(segments)}}
 	if len(segments) > 0 {
 		g.lead(in.first, segments)

@@ -119,7 +119,7 @@ func (s *Store) putPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag
 // complete: until then its xorbs may go away.
 func (s *Store) recordPart(ctx context.Context, tx *db.Tx, sc Scope, p Part, in *ingest, tag xet.Hash, sum *partSum) error {
 	now := s.micros()
-	reg := &registration{xorbs: in.rows, had: in.had, userID: sc.UserID, since: in.since}
+	reg := &registration{xorbs: in.rows, had: in.had, senders: sc.senders(), since: in.since}
 	if err := s.registerXorbs(ctx, tx, reg, now); err != nil {
 		return err
 	}

@@ -13,6 +13,16 @@ type Scope struct {
 	RepoID string   // the repository that the request is about, which the caller was found to have a right to
 	Owners []string // whose private repositories the user may read
 	All    bool     // every repository
+	Bound  bool     // the proof opens RepoID alone: what the user sent by another does not count
+}
+
+// senders are those in whose names the scope sends xorbs, first the one whose xorbs it knows. A proof that opens one
+// repository sends in a name of its own, since its user sends to others too; what it sends, its user has had as well.
+func (sc Scope) senders() []string {
+	if sc.Bound {
+		return []string{sc.UserID + "@" + sc.RepoID, sc.UserID}
+	}
+	return []string{sc.UserID}
 }
 
 // visible returns which of the xorbs are known to the scope. What exists and is not known is left out like what does

@@ -216,3 +216,35 @@ func TestVisibility(t *testing.T) {
 		}
 	})
 }
+
+// A proof that opens one repository knows what came in by it, and not what its user sends to others; the user knows both.
+func TestBoundScopeKnowsOneRepository(t *testing.T) {
+	Each(t, func(t *testing.T, e *Env) {
+		seeded(t, e)
+		bound := xetstore.Scope{UserID: alice.UserID, RepoID: "second", Bound: true}
+		elsewhere, here := (&Client{}).Pack(t, Mixed(61, 400_000)), (&Client{}).Pack(t, Mixed(62, 400_000))
+		for _, row := range []struct {
+			name string
+			sc   xetstore.Scope
+			u    *Upload
+			want bool
+		}{
+			{"elsewhere, bound", bound, elsewhere, false},
+			{"here, bound", bound, here, true},
+			{"elsewhere, the user", alice, elsewhere, true},
+			{"here, the user", alice, here, true},
+			{"here, bound to another", xetstore.Scope{UserID: alice.UserID, RepoID: "secret", Bound: true}, here, false},
+		} {
+			empty(t, e)
+			putXorbs(t, e, alice, elsewhere)
+			putXorbs(t, e, bound, here)
+			if _, found, err := e.StatXorb(ctx, row.sc, row.u.Xorbs[0].Hash); err != nil || found != row.want {
+				t.Errorf("%s: %v, %v", row.name, found, err)
+			}
+			err := e.PutShard(ctx, row.sc, bytes.NewReader(row.u.Bytes()), nil)
+			if (err == nil) != row.want || err != nil && !errs.Is(err, errs.Invalid) {
+				t.Errorf("%s, shard: %v", row.name, err)
+			}
+		}
+	})
+}

@@ -50,7 +50,7 @@ func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, n
 	for i := range g.xorbs {
 		sent = append(sent, xet.Hash(g.xorbs[i].Hash))
 	}
-	return insertUploads(ctx, tx, sent, g.userID, now)
+	return insertUploads(ctx, tx, sent, g.senders, now)
 }
 
 // collected is the rare answer when the collector was faster than an upload that refers to what it removed.

@@ -123,12 +123,12 @@ func (s *Store) checkKnown(ctx context.Context, sc Scope, shard *xet.Shard) erro
 
 // registration is what a verified upload writes.
 type registration struct {
-	files  []fileRow
-	chunks []chunkRow
-	xorbs  []xorbRow  // new ones, of the server's own making
-	had    []xet.Hash // xorbs that the user sent once more
-	userID string     // who sent them
-	since  int64      // when the first blob of xorbs may have been stored, in microseconds
+	files   []fileRow
+	chunks  []chunkRow
+	xorbs   []xorbRow  // new ones, of the server's own making
+	had     []xet.Hash // xorbs that the user sent once more
+	senders []string   // who sent them
+	since   int64      // when the first blob of xorbs may have been stored, in microseconds
 }
 
 // eligible notes the chunks of a xorb by which others may find it: those that clients ask for, and the first, by which

@@ -53,7 +53,7 @@ func (sc Scope) visibleTest() (condition string, args []any) {
 		return "1 = 1", nil
 	}
 	readable, args := sc.readableTest()
-	return "(" + fragSent + " OR " + fragXorbIn + readable + "))", append([]any{sc.UserID}, args...)
+	return "(" + fragSent + " OR " + fragXorbIn + readable + "))", append([]any{sc.senders()[0]}, args...)
 }
 
 // fileTest is the condition that a scope may read the file f in some repository.
@@ -139,9 +139,10 @@ func touchXorbs(ctx context.Context, tx *db.Tx, hashes []xet.Hash, now int64) (n
 	return n, err
 }
 
-func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, userID string, now int64) error {
+func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, senders []string, now int64) error {
+	n := len(senders)
 	return insertRows(ctx, tx, fragInsertUploads, 3, " ON CONFLICT DO NOTHING",
-		len(hashes), func(i int) []any { return []any{hashes[i][:], userID, now} })
+		len(hashes)*n, func(i int) []any { return []any{hashes[i/n][:], senders[i%n], now} })
 }
 
 // fileRow is a row of xet_file, with the terms that a repository is to have it by.

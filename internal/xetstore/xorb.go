@@ -126,7 +126,7 @@ func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *
 		if err != nil {
 			return err
 		}
-		return insertUploads(ctx, tx, []xet.Hash{hash}, sc.UserID, now)
+		return insertUploads(ctx, tx, []xet.Hash{hash}, sc.senders(), now)
 	})
 }
 

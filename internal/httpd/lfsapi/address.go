@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/lfs"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -32,11 +33,16 @@ const (
 type address struct {
 	operation, sha, size, repoID, userID, tokenID, expires string
 
+	bound string // not empty: the proof that it was made for opens that repository alone
+
 	upload, chunk, number string // of an upload in parts: its id, the length of a part, which part
 }
 
 func (d address) fields() []string {
 	f := []string{d.operation, d.sha, d.size, d.repoID, d.userID, d.tokenID, d.expires}
+	if d.bound != "" {
+		f = append(f, d.bound)
+	}
 	if d.upload != "" {
 		f = append(f, d.upload, d.chunk, d.number)
 	}
@@ -61,8 +67,12 @@ func (a *API) newAddress(st *httpd.State, operation string, p lfs.Pointer) addre
 	case onePart, complete:
 		expires = now.Add(PartLife).Unix()
 	}
+	bound := ""
+	if st.Actor.RepoID != "" {
+		bound = "1"
+	}
 	return address{
-		operation: operation, sha: p.OID, size: strconv.FormatInt(p.Size, 10), repoID: st.Repo.RowID,
+		operation: operation, bound: bound, sha: p.OID, size: strconv.FormatInt(p.Size, 10), repoID: st.Repo.RowID,
 		userID: st.Actor.UserID, tokenID: st.Actor.TokenID, expires: strconv.FormatInt(expires, 10),
 	}
 }
@@ -70,7 +80,7 @@ func (a *API) newAddress(st *httpd.State, operation string, p lfs.Pointer) addre
 // sign writes an address out.
 func (a *API) sign(st *httpd.State, d address) string {
 	q := url.Values{"size": {d.size}, "repo": {d.repoID}, "e": {d.expires}, "s": {a.signer.Sign(d.fields()...)}}
-	for key, value := range map[string]string{"user": d.userID, "token": d.tokenID, "upload": d.upload, "chunk": d.chunk} {
+	for key, value := range map[string]string{"user": d.userID, "token": d.tokenID, "bound": d.bound, "upload": d.upload, "chunk": d.chunk} {
 		if value != "" {
 			q.Set(key, value)
 		}
@@ -104,7 +114,7 @@ func (a *API) open(r *http.Request, operation string, right authz.Right) (g gran
 	q := r.URL.Query()
 	d := address{
 		operation: operation, sha: httpd.Param(r, "sha256"), size: q.Get("size"), repoID: q.Get("repo"), userID: q.Get("user"),
-		tokenID: q.Get("token"), expires: q.Get("e"), upload: q.Get("upload"), chunk: q.Get("chunk"), number: httpd.Param(r, "number"),
+		tokenID: q.Get("token"), bound: q.Get("bound"), expires: q.Get("e"), upload: q.Get("upload"), chunk: q.Get("chunk"), number: httpd.Param(r, "number"),
 	}
 	inParts := operation == onePart || operation == complete
 	if !a.signer.Verify(q.Get("s"), d.fields()...) || inParts != (d.upload != "") {
@@ -117,7 +127,7 @@ func (a *API) open(r *http.Request, operation string, right authz.Right) (g gran
 	if g, err = d.parse(); err != nil {
 		return g, errAddress()
 	}
-	pass, err := a.Gate.Check(r.Context(), d.userID, d.tokenID, d.repoID, right)
+	pass, err := a.Gate.Check(r.Context(), xetapi.Ticket{UserID: d.userID, TokenID: d.tokenID, RepoID: d.repoID, Bound: d.bound != ""}, right)
 	st := httpd.Of(r)
 	st.Actor, st.Repo = pass.Actor, pass.Repo
 	g.scope = pass.Scope

@@ -17,8 +17,8 @@ import (
 
 // A client that came by SSH gets a credential for this door from git-lfs-authenticate: good for one user, one repository
 // and one operation, and for no other door. What it is worth is asked anew each time that it is used, so it ends with
-// the key that it was given for. One for uploads lives as long as an address to upload to: with it the client confirms
-// each object when that has arrived.
+// the key that it was given for. The addresses and Xet tokens that a batch gives for it are bound to the repository too.
+// One for uploads lives as long as an address to upload to: with it the client confirms each object when that has arrived.
 const (
 	credentialPrefix = "lfs_"
 	downloadLife     = time.Hour

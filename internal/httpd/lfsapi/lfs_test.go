@@ -265,7 +265,7 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
-func findRepo(t *testing.T, d *Door, name string) (id string) {
+func findRepo(t testing.TB, d *Door, name string) (id string) {
 	if err := d.DB.Get(t.Context(), &id, "SELECT id FROM repo WHERE name = ?", name); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
-// Gate checks what someone who was let in some minutes ago may do now, from ids that a token or address carries.
+// Gate checks what someone who was let in some minutes ago may do now, from what a token or address carries.
 type Gate struct {
 	// Actor makes the actor of a user and one of their access tokens, or of their session when tokenID is empty. A revoked
 	// or expired token and a disabled user are errs.Unauthenticated.
@@ -32,9 +32,16 @@ type Pass struct {
 	Scope xetstore.Scope
 }
 
+// Ticket is what a token or address carries of the proof that it was made for.
+type Ticket struct {
+	UserID, TokenID, RepoID string
+	// Bound says that the proof opened that repository alone, which the ids do not tell.
+	Bound bool
+}
+
 type gateKey struct {
-	userID, tokenID, repoID string
-	right                   authz.Right
+	Ticket
+	right authz.Right
 }
 
 type keptPass struct {
@@ -49,8 +56,8 @@ const (
 )
 
 // Check returns a pass, or the error that the hub answers to who lacks the right, with nothing but the actor.
-func (g *Gate) Check(ctx context.Context, userID, tokenID, repoID string, right authz.Right) (Pass, error) {
-	k, now := gateKey{userID, tokenID, repoID, right}, g.now()
+func (g *Gate) Check(ctx context.Context, t Ticket, right authz.Right) (Pass, error) {
+	k, now := gateKey{t, right}, g.now()
 	g.mu.Lock()
 	kept, ok := g.kept[k]
 	g.mu.Unlock()
@@ -71,18 +78,21 @@ func (g *Gate) Check(ctx context.Context, userID, tokenID, repoID string, right 
 }
 
 func (g *Gate) check(ctx context.Context, k gateKey) (p Pass, err error) {
-	if k.userID != "" {
-		if p.Actor, err = g.Actor(ctx, k.userID, k.tokenID); err != nil {
+	if k.UserID != "" {
+		if p.Actor, err = g.Actor(ctx, k.UserID, k.TokenID); err != nil {
 			return Pass{}, err
 		}
 	}
-	if p.Repo, err = g.Repos.Get(ctx, nil, k.repoID); err != nil {
+	if k.Bound && p.Actor.RepoID == "" {
+		p.Actor.RepoID = k.RepoID
+	}
+	if p.Repo, err = g.Repos.Get(ctx, nil, k.RepoID); err != nil {
 		return p, err
 	}
 	if err = g.Authz.Repo(ctx, p.Actor, p.Repo.Subject(), k.right); err != nil {
 		return p, err
 	}
-	p.Scope = xetstore.Scope{UserID: k.userID, RepoID: k.repoID}
+	p.Scope = xetstore.Scope{UserID: k.UserID, RepoID: k.RepoID, Bound: p.Actor.RepoID != ""}
 	p.Scope.Owners, p.Scope.All, err = g.Authz.ReadableOwners(ctx, p.Actor)
 	return p, errs.Wrap("xetapi.Gate", err)
 }

@@ -32,7 +32,7 @@ type progressLine struct {
 // shardV2 registers a shard and tells how far it is. What fails before there is anything to tell is answered as a
 // status.
 func (a *API) shardV2(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, true)
+	scope, err := a.admit(r, writes)
 	if err != nil {
 		return err
 	}

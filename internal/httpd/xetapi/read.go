@@ -80,7 +80,7 @@ func answer(w http.ResponseWriter, r *http.Request, v any) error {
 
 // plan works out the range of the file that is asked for.
 func (a *API) plan(r *http.Request) (*xet.Reconstruction, error) {
-	scope, err := a.admit(r, false)
+	scope, err := a.admit(r, reads)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (a *API) eachRange(r *http.Request, plan *xet.Reconstruction, f func(xorb, 
 }
 
 func (a *API) fileHead(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, false)
+	scope, err := a.admit(r, reads)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (a *API) fileHead(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) chunkDedup(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, false)
+	scope, err := a.admit(r, asks)
 	if err != nil {
 		return err
 	}

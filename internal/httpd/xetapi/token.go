@@ -20,6 +20,7 @@ type payload struct {
 	RepoID  string `json:"r"`
 	UserID  string `json:"u,omitempty"`
 	TokenID string `json:"t,omitempty"`
+	Bound   bool   `json:"b,omitempty"` // see Ticket
 	Expires int64  `json:"e"`
 }
 
@@ -33,8 +34,8 @@ type Token struct {
 // Mint makes a token for an actor who was found to have the right on the repository. Clients ask for the next one 30 to
 // 60 seconds before its end.
 func (a *API) Mint(actor hub.Actor, repoID, origin string, write bool) Token {
-	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.TokenID, Expires: a.Now().Add(a.TokenTTL).Unix()}
-	b, _ := json.Marshal(p) // strings and numbers only
+	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.TokenID, Bound: actor.RepoID != "", Expires: a.Now().Add(a.TokenTTL).Unix()}
+	b, _ := json.Marshal(p) // nothing in it can fail
 	body := base64.RawURLEncoding.EncodeToString(b)
 	return Token{AccessToken: body + "." + a.tokens.Sign(body), Expires: p.Expires, CASURL: origin}
 }
@@ -88,8 +89,17 @@ func (a *API) parse(value string) (p payload, err error) {
 	return p, nil
 }
 
+// use is what a token is used for.
+type use int
+
+const (
+	reads use = iota // a file
+	asks             // what is known here, before an upload
+	writes
+)
+
 // admit checks the request's token and what it is worth now, and returns on whose behalf the store is asked.
-func (a *API) admit(r *http.Request, write bool) (xetstore.Scope, error) {
+func (a *API) admit(r *http.Request, u use) (xetstore.Scope, error) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") {
 		return xetstore.Scope{}, errs.New(errs.Unauthenticated, "This needs a Xet token of the hub.")
@@ -99,17 +109,26 @@ func (a *API) admit(r *http.Request, write bool) (xetstore.Scope, error) {
 		return xetstore.Scope{}, err
 	}
 	right := authz.RepoContent
-	if write {
+	if u == writes {
 		right = authz.RepoWrite
 	}
-	pass, err := a.Gate.Check(r.Context(), p.UserID, p.TokenID, p.RepoID, right)
+	pass, err := a.Gate.Check(r.Context(), Ticket{p.UserID, p.TokenID, p.RepoID, p.Bound}, right)
 	st := httpd.Of(r)
 	st.Actor, st.Repo = pass.Actor, pass.Repo // known also when refused: it decides between 401 and 403
 	if err != nil {
 		return xetstore.Scope{}, err
 	}
-	if write && !p.Write {
-		return xetstore.Scope{}, errs.New(errs.Forbidden, "This Xet token only reads. Ask the hub for one that writes.")
+	return pass.Scope, p.fits(u)
+}
+
+// fits refuses what the token was not given for. One that is bound comes from a credential of git-lfs, which is for one
+// operation.
+func (p payload) fits(u use) error {
+	switch {
+	case u == writes && !p.Write:
+		return errs.New(errs.Forbidden, "This Xet token only reads. Ask the hub for one that writes.")
+	case u == reads && p.Bound && p.Write:
+		return errs.New(errs.Forbidden, "This Xet token only uploads. Ask the hub for one that reads.")
 	}
-	return pass.Scope, nil
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 const maxXorbBody = xet.MaxXorbBody + 512<<10
 
 func (a *API) xorbUpload(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, true)
+	scope, err := a.admit(r, writes)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (a *API) xorbUpload(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) xorbHead(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, false)
+	scope, err := a.admit(r, asks)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a *API) xorbHead(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) shardV1(w http.ResponseWriter, r *http.Request) error {
-	scope, err := a.admit(r, true)
+	scope, err := a.admit(r, writes)
 	if err != nil {
 		return err
 	}

@@ -42,10 +42,11 @@ func notFound() error { return errs.New(errs.NotFound, "There is no such lock in
 // Create locks a path for the actor. If somebody holds it already, the actor included, the error is errs.Conflict and the
 // lock that there is comes with it.
 func (s *Service) Create(ctx context.Context, actor hub.Actor, repoID, path string) (*Lock, error) {
-	r := row{ID: hub.NewID(), Path: path, UserID: actor.UserID, LockedAt: s.now().UnixMicro()}
+	id, at := hub.NewID(), s.now().UnixMicro()
+	var r row
 	var held bool
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		held = false
+		r = row{ID: id, Path: path, UserID: actor.UserID, LockedAt: at} // anew: the last attempt may have read another's
 		var n int64
 		if err := tx.Get(ctx, &n, countLocks, repoID); err != nil {
 			return err

@@ -17,6 +17,12 @@ import (
 // maxGPGKeys bounds the keys of one user: listing them verifies each.
 const maxGPGKeys = 50
 
+// maxKeyIDs bounds the ids of one key, its own and those of its subkeys: signatures look a key up by each of them.
+const maxKeyIDs = 32
+
+// maxHolders bounds the holders that are found for one key id: any number of users may add one key.
+const maxHolders = 16
+
 // GPGKey is a public OpenPGP key of a user. It proves nothing by itself; commits that it signed are shown as the user's.
 type GPGKey struct {
 	ID          string
@@ -75,6 +81,8 @@ func readGPGKey(armored string) (*signature.PGPKey, error) {
 	switch {
 	case err == nil && !db.IsText(armored):
 		err = signature.ErrMalformed
+	case err == nil && len(k.KeyIDs) > maxKeyIDs:
+		return nil, errs.New(errs.Invalid, "The key has %d subkeys; the hub takes %d at most. Give it only those that sign, each with an exclamation mark: gpg --armor --export SUBKEY! SUBKEY!", len(k.KeyIDs)-1, maxKeyIDs-1)
 	case err == nil:
 		return k, nil
 	}
@@ -105,10 +113,12 @@ func (s *Service) insertGPG(ctx context.Context, tx *db.Tx, by hub.Actor, r gpgK
 	if n == 0 {
 		return errs.New(errs.Conflict, "The user has this key already; to replace it by a newer form of it, delete it first")
 	}
+	ids := make([]any, 0, 2*len(keyIDs))
 	for _, id := range keyIDs {
-		if _, err := tx.Exec(ctx, insertGPGKeyID, id, r.ID); err != nil {
-			return err
-		}
+		ids = append(ids, id, r.ID)
+	}
+	if _, err := tx.Exec(ctx, fragAddKeyID+strings.Repeat(fragAnother, len(keyIDs)-1), ids...); err != nil {
+		return err
 	}
 	return event.Append(ctx, tx, event.Event{Kind: "user.gpgkey.add", ActorID: by.UserID, At: s.now(), Data: keyEvent(r.ID, r.Title, r.Fingerprint)})
 }
@@ -141,31 +151,61 @@ type SigningKey struct {
 	ID          string // of the key's row: another if it is deleted and added again
 	Named       string // what it was asked for by: a key id or a fingerprint
 	Fingerprint string
-	Armored     string // of an OpenPGP key
+	Size        int64  // of an OpenPGP key's armour in bytes: GPGArmor gives it
 	User        string `db:"user_name"`
 	Email       string // of the user
 }
 
-// GPGSigners finds the OpenPGP keys, whosever they are, that have the key ids; SSHSigners users' SSH keys by their
-// fingerprints. Several users may have one OpenPGP key.
-func (s *Service) GPGSigners(ctx context.Context, keyIDs []string) ([]SigningKey, error) {
-	return s.signers(ctx, selectGPGSigners, keyIDs)
-}
-
-// SSHSigners is described with GPGSigners.
-func (s *Service) SSHSigners(ctx context.Context, fingerprints []string) ([]SigningKey, error) {
-	return s.signers(ctx, selectSSHSigners, fingerprints)
-}
-
-func (s *Service) signers(ctx context.Context, statement string, names []string) ([]SigningKey, error) {
-	if len(names) == 0 {
+// GPGSigners finds users' OpenPGP keys by key ids, those that were added first first. Any number of users may have one key:
+// of each id at most 16 come, whose address is among the e-mails before others.
+func (s *Service) GPGSigners(ctx context.Context, keyIDs, emails []string) ([]SigningKey, error) {
+	if len(keyIDs) == 0 {
 		return nil, nil
 	}
-	query, args, err := db.In(statement, names)
+	addresses := []string{"nobody"} // a list must not be empty; this is nobody's address
+	for _, e := range emails {
+		if len(e) <= maxEmail && db.IsText(e) {
+			addresses = append(addresses, strings.ToLower(e))
+		}
+	}
+	return signers(ctx, s.db, selectGPGSigners, addresses, keyIDs, maxHolders)
+}
+
+// SSHSigners finds users' SSH keys by their fingerprints.
+func (s *Service) SSHSigners(ctx context.Context, fingerprints []string) ([]SigningKey, error) {
+	if len(fingerprints) == 0 {
+		return nil, nil
+	}
+	return signers(ctx, s.db, selectSSHSigners, fingerprints)
+}
+
+func signers(ctx context.Context, q db.Queryer, statement string, args ...any) ([]SigningKey, error) {
+	query, args, err := db.In(statement, args...)
 	if err != nil {
 		return nil, errs.Wrap("account.signers", err)
 	}
 	var keys []SigningKey
-	err = s.db.Select(ctx, &keys, query, args...)
+	err = q.Select(ctx, &keys, query, args...)
 	return keys, errs.Wrap("account.signers", err)
+}
+
+// GPGArmor gives the armour of OpenPGP keys by the ids of their rows, all at once: the caller bounds their sizes. What was
+// deleted is left out.
+func (s *Service) GPGArmor(ctx context.Context, ids []string) (map[string]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	query, args, err := db.In(selectGPGArmor, ids)
+	if err != nil {
+		return nil, errs.Wrap("account.GPGArmor", err)
+	}
+	var rows []gpgKeyRow
+	if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+		return nil, errs.Wrap("account.GPGArmor", err)
+	}
+	armor := make(map[string]string, len(rows))
+	for i := range rows {
+		armor[rows[i].ID] = rows[i].Armored
+	}
+	return armor, nil
 }

@@ -169,18 +169,28 @@ const (
 
 // OpenPGP keys, and who signs.
 const (
-	countGPGKeys   = `SELECT COUNT(*) FROM gpg_key WHERE user_id = ?`
-	insertGPGKey   = `INSERT INTO gpg_key (id, user_id, title, fingerprint, armored, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	insertGPGKeyID = `INSERT INTO gpg_key_id (key_id, gpg_id) VALUES (?, ?)`
-	listGPGKeys    = `SELECT id, user_id, title, fingerprint, armored, created_at FROM gpg_key WHERE user_id = ? ORDER BY created_at DESC, id DESC`
-	deleteGPGKey   = `DELETE FROM gpg_key WHERE user_id = ? AND id = ? RETURNING title, fingerprint`
+	countGPGKeys = `SELECT COUNT(*) FROM gpg_key WHERE user_id = ?`
+	insertGPGKey = `INSERT INTO gpg_key (id, user_id, title, fingerprint, armored, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	fragAddKeyID = `INSERT INTO gpg_key_id (key_id, gpg_id) VALUES (?, ?)`
+	fragAnother  = `, (?, ?)`
+	listGPGKeys  = `SELECT id, user_id, title, fingerprint, armored, created_at FROM gpg_key WHERE user_id = ? ORDER BY created_at DESC, id DESC`
+	deleteGPGKey = `DELETE FROM gpg_key WHERE user_id = ? AND id = ? RETURNING title, fingerprint`
 
+	// The sizes are outside of the window function: SQLite keeps all columns that are named within.
 	selectGPGSigners = `
-		SELECT k.id, i.key_id AS named, k.fingerprint, k.armored, u.name AS user_name, u.email
-		FROM gpg_key_id i JOIN gpg_key k ON k.id = i.gpg_id JOIN users u ON u.id = k.user_id
-		WHERE i.key_id IN (?) ORDER BY k.created_at, k.id`
+		SELECT k.id, h.named, k.fingerprint, octet_length(k.armored) AS size, h.user_name, h.email
+		FROM (
+			SELECT k.id, i.key_id AS named, u.name AS user_name, u.email,
+				ROW_NUMBER() OVER (PARTITION BY i.key_id
+					ORDER BY CASE WHEN lower(u.email) IN (?) THEN 0 ELSE 1 END, k.created_at, k.id) AS place
+			FROM gpg_key_id i JOIN gpg_key k ON k.id = i.gpg_id JOIN users u ON u.id = k.user_id
+			WHERE i.key_id IN (?)) AS h
+		JOIN gpg_key k ON k.id = h.id
+		WHERE h.place <= ? ORDER BY k.created_at, k.id`
+
+	selectGPGArmor = `SELECT id, armored FROM gpg_key WHERE id IN (?)`
 
 	selectSSHSigners = `
-		SELECT k.id, k.fingerprint AS named, k.fingerprint, '' AS armored, u.name AS user_name, u.email
+		SELECT k.id, k.fingerprint AS named, k.fingerprint, 0 AS size, u.name AS user_name, u.email
 		FROM ssh_key k JOIN users u ON u.id = k.user_id WHERE k.fingerprint IN (?)`
 )

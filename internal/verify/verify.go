@@ -28,6 +28,7 @@ const (
 	BadEmail    Reason = "bad_email"   // the key's user has another address than the author
 	Malformed   Reason = "malformed"   // it cannot be read
 	Unsupported Reason = "unsupported" // of a kind or with a hash that is not taken
+	Unchecked   Reason = "unchecked"   // so many objects were asked for at once that its key was one too many to read
 )
 
 // Result is what is said of one signature.
@@ -78,11 +79,12 @@ type claim struct {
 	email string // of the author or the tagger
 	pgp   *signature.PGPSignature
 	ssh   *signature.SSHSignature
-	done  Reason // why there is nothing to verify
+	done  Reason               // why there is nothing to verify
+	keys  []account.SigningKey // that may have made it, the author's first
 }
 
-// Commits verifies commits of a repository, in the same order. It asks for keys twice at most, however many commits
-// there are.
+// Commits verifies commits of a repository, in the same order. It asks for keys three times at most, however many
+// commits there are.
 func (s *Service) Commits(ctx context.Context, r *gitstore.Repo, commits []gitstore.CommitInfo) ([]Result, error) {
 	claims := make([]claim, len(commits))
 	for i, c := range commits {

@@ -48,7 +48,7 @@ type signedBy struct {
 var whyNotVerified = map[verify.Reason]string{
 	verify.UnknownKey: "nobody here has the key that signed it", verify.Bad: "the signature does not fit", verify.ExpiredKey: "the key had expired",
 	verify.RevokedKey: "the key was revoked", verify.BadEmail: "the key is not the author's", verify.Malformed: "the signature cannot be read",
-	verify.Unsupported: "signatures of this kind are not verified",
+	verify.Unsupported: "signatures of this kind are not verified", verify.Unchecked: "its key was not read",
 }
 
 func (a *API) signed(r *http.Request, snap *content.Snapshot, c *content.Shown) (*signedBy, error) {

@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -15,6 +16,8 @@ import (
 type RepoCopy struct {
 	from, to string
 	drops    []dropped // of the original when it was looked at
+	view     *state    // its packs
+	upTo     int64     // the number of the last pack that is copied
 	m        *marking  // nil: all packs are copied as they are
 	victims  []*pack
 	pack     *Pack // what is live of the victims
@@ -27,7 +30,12 @@ func (s *Store) PrepareCopy(ctx context.Context, fromID, toID string) (*RepoCopy
 	return c, errs.Wrap("gitstore.PrepareCopy", err)
 }
 
-func (c *RepoCopy) prepare(ctx context.Context, s *Store) (err error) {
+func (c *RepoCopy) prepare(ctx context.Context, s *Store) error {
+	r, err := s.Open(ctx, c.from)
+	if err != nil {
+		return err
+	}
+	c.view = r.st.Load()
 	if c.drops, err = s.dropped(ctx, s.db, c.from); err != nil || len(c.drops) == 0 {
 		return err
 	}
@@ -49,6 +57,7 @@ func (c *RepoCopy) prepare(ctx context.Context, s *Store) (err error) {
 	if c.m, err = s.mark(ctx, c.from, roots); err != nil {
 		return err
 	}
+	c.view = c.m.walk.st
 	if c.victims, _ = c.m.victims(); len(c.victims) > 0 {
 		c.pack, err = s.copyLive(ctx, c.to, c.m, c.victims)
 	}
@@ -96,11 +105,12 @@ func (c *RepoCopy) still(ctx context.Context, s *Store, tx *db.Tx) error {
 		}
 	}
 	if c.m == nil {
-		return nil
+		return c.seen(ctx, s, tx)
 	}
 	if err := c.m.still(ctx, s, tx); err != nil {
 		return err
 	}
+	c.upTo = c.m.at.Seq
 	refs, err := s.Refs(ctx, tx, c.from, "refs/")
 	for _, ref := range refs {
 		if !c.m.roots[ref.OID] {
@@ -108,6 +118,44 @@ func (c *RepoCopy) still(ctx context.Context, s *Store, tx *db.Tx) error {
 		}
 	}
 	return err
+}
+
+// seen says errMoved when packs came of which the view does not know, and errFoldRace when they were folded. Those that
+// were committed on this node meanwhile it knows, and they are copied, too.
+func (c *RepoCopy) seen(ctx context.Context, s *Store, tx *db.Tx) error {
+	now, err := s.epochs(ctx, tx, c.from)
+	if err != nil {
+		return err
+	}
+	if now.Folds != c.view.epoch {
+		return errFoldRace
+	}
+	if _, seq := c.view.upTo(); seq < now.Seq {
+		return errMoved
+	}
+	c.upTo = now.Seq
+	return nil
+}
+
+// Pointers are the large files that the packs of a copy name, some more than once. It serves after CopyRepo, within its
+// transaction. Other files of the original are none of the copy's: no ref of either reaches what names them, if any does.
+func (c *RepoCopy) Pointers() iter.Seq[hub.SHA256] {
+	return func(yield func(hub.SHA256) bool) {
+		for _, p := range c.view.all() {
+			if p.seq > c.upTo {
+				continue
+			}
+			for i := range p.cat.Len() {
+				ptr := p.cat.Pointer(i)
+				if ptr == nil || c.m != nil && !c.m.live(p.cat.OID(i)) {
+					continue
+				}
+				if !yield(ptr.SHA256) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func copyRows(ctx context.Context, tx *db.Tx, fromID, toID string) error {

@@ -11,7 +11,8 @@ import (
 )
 
 // Duplicate makes a repository with the files, history and settings of another, whatever their size by copying rows;
-// packs that hold what no ref reaches any more are written again without it. An empty visibility is that of the source.
+// packs that hold what no ref reaches any more are written again without it, and large files that the rest does not name
+// are left out. An empty visibility is that of the source.
 // A gated source can be duplicated by those who may write to it: a copy would open the gate for others.
 func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to hub.RepoID, v hub.Visibility) (*Repo, error) {
 	to.Type = src.Type
@@ -87,10 +88,24 @@ func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src,
 	if err := copyDerived(ctx, tx, src.RowID, r.RowID); err != nil {
 		return err
 	}
-	if s.hooks.CopyFiles != nil {
-		if err := s.hooks.CopyFiles(ctx, tx, src.RowID, r.RowID); err != nil {
-			return err
-		}
+	if err := s.copyLarge(ctx, tx, src.RowID, r.RowID, c); err != nil {
+		return err
 	}
 	return s.record(ctx, tx, "repo.duplicate", actor, r, map[string]any{"from": src.ID().String()})
+}
+
+// copyLarge gives the copy the large files that its packs name. What it takes is counted anew: it may be less.
+func (s *Service) copyLarge(ctx context.Context, tx *db.Tx, from, to string, c *gitstore.RepoCopy) error {
+	used, err := s.git.Usage(ctx, tx, to)
+	if err != nil {
+		return err
+	}
+	if s.hooks.CopyFiles != nil {
+		large, err := s.hooks.CopyFiles(ctx, tx, from, to, c.Pointers())
+		if err != nil {
+			return err
+		}
+		used += large
+	}
+	return s.SetUsedStorage(ctx, tx, to, used)
 }

@@ -1,6 +1,8 @@
 package repo_test
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,10 +92,16 @@ func TestDuplicate(t *testing.T) {
 	each(t, func(w *world) {
 		src := w.create(model("alice", "src"), hub.Private)
 		var copied [2]string
-		w.repos.Attach(repo.Hooks{CopyFiles: func(_ ctxT, _ txT, from, to string) error { copied = [2]string{from, to}; return nil }})
+		w.repos.Attach(repo.Hooks{CopyFiles: func(_ ctxT, _ txT, from, to string, named iter.Seq[hub.SHA256]) (int64, error) {
+			copied = [2]string{from, to}
+			if files := slices.Collect(named); len(files) != 0 {
+				w.Errorf("names large files: %v", files)
+			}
+			return 1 << 40, nil
+		}})
 		dup, err := w.repos.Duplicate(ctx, w.actor["alice"], src, model("acme", "dup"), "")
 		w.must(err)
-		if dup.Visibility != hub.Private || dup.Head != src.Head || w.readFile(dup, ".gitattributes") == "" || copied != [2]string{src.RowID, dup.RowID} {
+		if dup.Visibility != hub.Private || dup.Head != src.Head || w.readFile(dup, ".gitattributes") == "" || copied != [2]string{src.RowID, dup.RowID} || dup.UsedStorage < 1<<40 {
 			w.Errorf("duplicate: %+v, files %v", dup, copied)
 		}
 		_, err = w.repos.Duplicate(ctx, w.actor["bob"], src, model("bob", "dup"), "")

@@ -2,12 +2,14 @@ package repo
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 )
 
@@ -37,8 +39,9 @@ type Hooks struct {
 	CheckFile func(ctx context.Context, path string, content []byte) error
 	// ListFiles gives all files of a commit, in the order of their paths.
 	ListFiles func(ctx context.Context, r *Repo, commit string, blobs bool) ([]Sibling, error)
-	// CopyFiles gives one repository the right to all large files of another.
-	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string) error
+	// CopyFiles gives one repository the right to those large files of another that are named, by SHA-256, and returns
+	// how many bytes they have.
+	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string, named iter.Seq[hub.SHA256]) (int64, error)
 	// DropFiles takes a repository's rights to large files away; their bytes are collected later.
 	DropFiles func(ctx context.Context, tx *db.Tx, repoID string) error
 }

@@ -78,8 +78,7 @@ func copyDerived(ctx context.Context, tx *db.Tx, from, to string) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, `UPDATE repo SET head = ?, modified_at = ?, card = ?, facts = ?, tags = ?, pipeline_tag = ?, library_name = ?,
-		sdk = ?, used_storage = (SELECT s.used_storage FROM repo s WHERE s.id = ?) WHERE id = ?`,
-		d.Head, d.ModifiedAt, d.Card, d.Facts, d.Tags, d.PipelineTag, d.LibraryName, d.SDK, from, to)
+		sdk = ? WHERE id = ?`, d.Head, d.ModifiedAt, d.Card, d.Facts, d.Tags, d.PipelineTag, d.LibraryName, d.SDK, to)
 	if err != nil {
 		return err
 	}

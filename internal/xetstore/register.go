@@ -120,16 +120,6 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 	return insertRepoXorbs(ctx, tx, repoID, xorbs)
 }
 
-// CopyRepo gives a new repository all files of another, made of the same xorbs, and the right to those.
-func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string) error {
-	for _, statement := range []string{copyRepoFiles, copyRepoXorbs, copyRepoNames, copyRepoGone} {
-		if _, err := tx.Exec(ctx, statement, toRepo, fromRepo); err != nil {
-			return errs.Wrap("xetstore.CopyRepo", err)
-		}
-	}
-	return nil
-}
-
 // DeleteRepo takes a repository's rights away. The bytes stay for the collector.
 func (s *Store) DeleteRepo(ctx context.Context, tx *db.Tx, repoID string) error {
 	for _, statement := range []string{deleteRepoFiles, deleteRepoXorbs, deleteRepoNames, deleteRepoGone} {

@@ -80,8 +80,8 @@ func TestOneContentTwoFiles(t *testing.T) {
 		put(t, e, alice, other)
 		check("secret", u)
 		check("second", other)
-		if err := e.DB.Tx(ctx, func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") }); err != nil {
-			t.Fatal(err)
+		if n := copyRepo(t, e, "second", "open", shaOf(data)); n != 2*int64(len(data)) {
+			t.Errorf("copied %d bytes", n)
 		}
 		check("open", other)
 		for _, u := range []*Upload{u, other} {
@@ -179,8 +179,8 @@ func TestLinkCopyDelete(t *testing.T) {
 		tx(func(tx *db.Tx) error {
 			return e.Link(ctx, tx, "second", []xetstore.File{{RepoID: "secret", Hash: u.Shard.Files[0].Hash}})
 		})
-		tx(func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") })
-		tx(func(tx *db.Tx) error { return e.CopyRepo(ctx, tx, "second", "open") })
+		copyRepo(t, e, "second", "open", shaOf(data))
+		copyRepo(t, e, "second", "open", shaOf(data))
 		if !has("second") || !has("open") || has("den") {
 			t.Error("wrong repositories have the file")
 		}

@@ -28,8 +28,8 @@ const (
 	deleteTheXorbs  = "DELETE FROM xet_repo_xorb WHERE repo_id = ? AND xorb IN (?)"
 	deleteRepoNames = "DELETE FROM xet_repo_name WHERE repo_id = ?"
 	deleteRepoGone  = "DELETE FROM xet_repo_gone WHERE repo_id = ?"
-	copyRepoNames   = "INSERT INTO xet_repo_name (repo_id, file, path, ref, user_id) SELECT ?, file, path, ref, user_id FROM xet_repo_name WHERE repo_id = ? ON CONFLICT DO NOTHING"
-	copyRepoGone    = "INSERT INTO xet_repo_gone (repo_id, sha256, deleted_at) SELECT ?, sha256, deleted_at FROM xet_repo_gone WHERE repo_id = ? ON CONFLICT DO NOTHING"
+	copyRepoNames   = "INSERT INTO xet_repo_name (repo_id, file, path, ref, user_id) SELECT ?, file, path, ref, user_id FROM xet_repo_name WHERE repo_id = ? AND file IN (?) ON CONFLICT DO NOTHING"
+	copyRepoGone    = "INSERT INTO xet_repo_gone (repo_id, sha256, deleted_at) SELECT ?, sha256, deleted_at FROM xet_repo_gone WHERE repo_id = ? AND sha256 IN (?) ON CONFLICT DO NOTHING"
 
 	fragInsertNames = "INSERT INTO xet_repo_name (repo_id, file, path, ref, user_id) VALUES "
 	fragInsertGone  = "INSERT INTO xet_repo_gone (repo_id, sha256, deleted_at) VALUES "

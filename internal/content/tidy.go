@@ -12,10 +12,14 @@ import (
 // tidyBatch is the number of repositories that one run of a schedule looks after.
 const tidyBatch = 100
 
-// foldJob folds a repository's small packs into larger ones.
+// foldJob folds a repository's small packs into larger ones. It leaves a repository alone that is being collected: the
+// collection would have to begin again, and that of a large repository with many commits would never end.
 func (s *Service) foldJob(ctx context.Context, payload json.RawMessage) error {
 	var j repoJob
 	if err := json.Unmarshal(payload, &j); err != nil {
+		return err
+	}
+	if collecting, err := s.jobs.Running(ctx, jobCollect, j.RepoID); collecting || err != nil {
 		return err
 	}
 	_, err := s.git.Fold(ctx, j.RepoID)

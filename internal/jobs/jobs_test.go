@@ -157,6 +157,12 @@ func TestDedup(t *testing.T) {
 		var seen []string
 		q.Register("fold", func(ctx context.Context, p json.RawMessage) error {
 			seen = append(seen, string(p))
+			if on, err := q.Running(ctx, "fold", "repo"); err != nil || !on {
+				t.Errorf("a job that runs is not seen to: %v", err)
+			}
+			if on, err := q.Running(ctx, "fold", "other"); err != nil || on {
+				t.Errorf("a job that waits is taken to run: %v", err)
+			}
 			if len(seen) == 1 { // while this one runs, another one may wait
 				return q.Enqueue(ctx, d, Job{Kind: "fold", DedupKey: "repo", Payload: "during"})
 			}
@@ -173,6 +179,9 @@ func TestDedup(t *testing.T) {
 		}
 		if fmt.Sprint(seen) != `["second" "during"]` {
 			t.Fatalf("ran %s", seen)
+		}
+		if on, err := q.Running(t.Context(), "fold", "repo"); err != nil || on {
+			t.Errorf("a job that has ended is taken to run: %v", err)
 		}
 	})
 }

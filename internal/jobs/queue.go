@@ -97,6 +97,13 @@ func (q *Queue) handler(kind string) Handler {
 	return q.handlers[kind]
 }
 
+// Running reports whether a job of a kind and key runs, on whichever node.
+func (q *Queue) Running(ctx context.Context, kind, dedupKey string) (bool, error) {
+	var n int
+	err := q.db.Get(ctx, &n, countRunning, kind, dedupKey, q.o.Now().UnixMicro())
+	return n > 0, errs.Wrap("jobs.Running", err)
+}
+
 // Enqueue adds a job within the caller's transaction; given a *db.DB, in one of its own. Workers of this process look
 // as soon as it is committed.
 func (q *Queue) Enqueue(ctx context.Context, on db.Queryer, j Job) error {

@@ -26,6 +26,8 @@ const (
 		SELECT COUNT(*) FROM job
 		WHERE kind = ? AND dedup_key = ? AND dedup_key <> '' AND lease_until = 0 AND failed_at IS NULL`
 
+	countRunning = `SELECT COUNT(*) FROM job WHERE kind = ? AND dedup_key = ? AND lease_until >= ? AND failed_at IS NULL`
+
 	countKind = `SELECT COUNT(*) FROM job WHERE kind = ? AND failed_at IS NULL`
 
 	countJobs = `

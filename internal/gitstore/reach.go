@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -61,27 +62,40 @@ func (p *Copy) checkShallow(ctx context.Context, shallow, tips []hub.OID) error 
 }
 
 func (p *Copy) checkWants(ctx context.Context, wants []hub.OID, tips map[hub.OID]bool, commits []hub.OID) error {
-	var rest []hub.OID
+	var old, rest []hub.OID
 	for _, oid := range wants {
 		if tips[oid] {
 			continue
 		}
 		if kind, _ := p.view.Kind(oid); kind == git.KindCommit {
-			ok, err := p.view.reachable(ctx, oid, commits)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return notOurs(oid)
-			}
+			old = append(old, oid)
 			continue
 		}
 		rest = append(rest, oid)
 	}
-	if len(rest) == 0 {
-		return nil
+	if err := p.checkOld(ctx, old, commits); err != nil || len(rest) == 0 {
+		return err
 	}
 	return p.c.walks.check(ctx, p.view, p.tips, rest)
+}
+
+// checkOld checks commits that are no tips. The answer for one is kept, as clients that pin a commit ask for it again.
+func (p *Copy) checkOld(ctx context.Context, oids, tips []hub.OID) error {
+	switch len(oids) {
+	case 0:
+		return nil
+	case 1:
+		ok, err := p.view.reachable(ctx, oids[0], tips)
+		if err == nil && !ok {
+			return notOurs(oids[0])
+		}
+		return err
+	}
+	left, err := p.view.unreached(ctx, slices.Values(oids), tips)
+	for oid := range left {
+		return notOurs(oid)
+	}
+	return err
 }
 
 func notOurs(oid hub.OID) error { return errs.New(errs.NotFound, "not our ref %s", oid) }

@@ -55,3 +55,25 @@ func TestTagsOfTagsAreBoundedOverPushes(t *testing.T) {
 	u.git(dir, "push", "-q", "origin", ":refs/tags/a")
 	u.clone("alice/m")
 }
+
+// Several commits asked for by their ids are looked for in one walk: all of them are given, or none if one is lost.
+func TestSeveralCommitsByID(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	u := as(t, h, alice)
+	h.CreateRepo(alice, hub.Model, "alice/m", true)
+	dir := u.clone("alice/m")
+	var ids []string
+	for i := range 4 {
+		u.write(dir, "n.txt", fmt.Sprint(i))
+		ids = append(ids, u.commit(dir, fmt.Sprint(i)))
+	}
+	u.git(dir, "push", "-q", "origin", "main")
+	u.git(dir, "reset", "-q", "--hard", ids[2])
+	u.git(dir, "push", "-qf", "origin", "main")
+	fresh := t.TempDir()
+	u.git(fresh, "init", "-q")
+	u.refused(fresh, []string{"fetch", u.remote("alice/m"), ids[0], ids[1], ids[3]}, "not our ref "+ids[3])
+	u.git(fresh, "fetch", "-q", u.remote("alice/m"), ids[0], ids[1])
+	u.git(fresh, "cat-file", "-e", ids[1])
+}

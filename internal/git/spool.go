@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // Spool keeps what is written in memory up to a number of bytes, then in a file that has no name any more: a crash
@@ -40,11 +42,10 @@ func (s *Spool) Write(p []byte) (int, error) {
 // flush moves the memory's bytes to the end of the file.
 func (s *Spool) flush() error {
 	if s.file == nil {
-		f, err := os.CreateTemp(s.dir, "spool-*")
+		f, err := tempfile.New(s.dir)
 		if err != nil {
 			return fmt.Errorf("spool: %w", err)
 		}
-		_ = os.Remove(f.Name()) // where that fails (Windows), Close removes it
 		s.file = f
 	}
 	n, err := s.file.WriteAt(s.mem, s.size)
@@ -83,7 +84,6 @@ func (s *Spool) Close() error {
 		return nil
 	}
 	err := s.file.Close()
-	_ = os.Remove(s.file.Name())
 	s.file = nil
 	return err
 }

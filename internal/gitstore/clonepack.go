@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // A clone gets all that some refs reach, and that never changes. So the pack that git makes for the first who asks is
@@ -124,11 +125,10 @@ func (p *Copy) cloneRequest(wants []hub.OID, tags bool) (cloneKey, string) {
 
 // makeClonePack starts git. It goes on without the client that asked first, as long as others read.
 func (p *Copy) makeClonePack(ctx context.Context, key cloneKey, request string, tags bool) (*clonePack, error) {
-	f, err := os.CreateTemp(p.c.root, "clone-*")
+	f, err := tempfile.New(p.c.root)
 	if err != nil {
 		return nil, err
 	}
-	_ = os.Remove(f.Name()) // it goes with the process, however that ends
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cloneTime)
 	cp := &clonePack{key: key, tips: p.tips.id, file: f, stop: cancel, changed: make(chan struct{})}
 	args := []string{"pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q"}

@@ -157,7 +157,7 @@ func openFiles(t *testing.T, dir string) (n int) {
 		t.Skip("this system does not tell which files are open")
 	}
 	for _, fd := range fds {
-		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, dir) && strings.Contains(to, "clone-") {
+		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, dir) && strings.HasSuffix(to, " (deleted)") {
 			n++
 		}
 	}

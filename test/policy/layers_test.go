@@ -34,7 +34,7 @@ const (
 var layers = map[string]layer{
 	"api": vocabulary, "web": vocabulary, // embedded files
 	"internal/hub": vocabulary, "internal/errs": vocabulary, "internal/config": vocabulary,
-	"internal/lru": vocabulary, "internal/slot": vocabulary, // caches and queues, whatever of
+	"internal/lru": vocabulary, "internal/slot": vocabulary, "internal/tempfile": vocabulary, // caches and queues, whatever of
 
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
 	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine, "internal/archive": engine, "internal/signature": engine,

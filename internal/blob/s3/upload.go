@@ -15,6 +15,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/spool"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 const (
@@ -39,17 +40,7 @@ func (s *Store) Create(ctx context.Context) (blob.Upload, error) {
 	return &upload{File: spool.New(s.createFile, nil), store: s}, nil
 }
 
-func (s *Store) createFile() (*os.File, error) {
-	f, err := os.CreateTemp(s.temp, "cairn-upload-")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
-}
+func (s *Store) createFile() (*os.File, error) { return tempfile.New(s.temp) }
 
 // Commit sends the object: the service makes it visible when it has all of it.
 func (u *upload) Commit(ctx context.Context, key string) error {

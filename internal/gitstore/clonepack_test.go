@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -152,9 +153,12 @@ func TestClonePacksAreBounded(t *testing.T) {
 // openFiles counts the descriptors of files without a name below a folder.
 func openFiles(t *testing.T, dir string) (n int) {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0 // only Linux tells which files are open; the rest of the test holds everywhere
+	}
 	fds, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil || len(fds) == 0 {
-		t.Skip("this system does not tell which files are open")
+		t.Fatalf("no open files: %v", err)
 	}
 	for _, fd := range fds {
 		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, dir) && strings.HasSuffix(to, " (deleted)") {

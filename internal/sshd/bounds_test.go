@@ -29,19 +29,19 @@ func gone(c net.Conn, within time.Duration) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// Clients that say nothing, stop half way or come in crowds are cut or turned away; others go on.
-func TestSlowAndManyClients(t *testing.T) {
+// Clients that say nothing or stop half way are cut off.
+func TestSlowClients(t *testing.T) {
 	h := testhub.New(t)
 	alice := h.User("alice")
 	h.CreateRepo(alice, hub.Model, "alice/m", false)
 	key, _ := h.AddKey(alice)
-	_, addr := h.OpenSSH(sshd.Limits{Login: 300 * time.Millisecond, Idle: 400 * time.Millisecond, PerNetwork: 3, PerUser: 3, Sessions: 2, Tries: 3})
+	_, addr := h.OpenSSH(sshd.Limits{Login: 2 * time.Second, Idle: time.Second}) // an honest client makes it on a busy machine
 
 	silent, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !gone(silent, 5*time.Second) {
+	if !gone(silent, 10*time.Second) {
 		t.Error("who never signs in stays")
 	}
 
@@ -50,7 +50,7 @@ func TestSlowAndManyClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if _ = idle.Wait(); time.Since(start) > 5*time.Second {
+	if _ = idle.Wait(); time.Since(start) > 10*time.Second {
 		t.Error("who asks nothing stays")
 	}
 	stuck, err := dial(addr, key.Signer)
@@ -65,9 +65,19 @@ func TestSlowAndManyClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	start = time.Now()
-	if err := s.Run("git-receive-pack alice/m"); err == nil || time.Since(start) > 5*time.Second {
+	if err := s.Run("git-receive-pack alice/m"); err == nil || time.Since(start) > 10*time.Second {
 		t.Errorf("who says nothing in the middle of a push: %v after %v", err, time.Since(start))
 	}
+
+}
+
+// Clients that come in crowds are turned away; others go on.
+func TestManyClients(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	key, _ := h.AddKey(alice)
+	_, addr := h.OpenSSH(sshd.Limits{PerNetwork: 3, PerUser: 3, Sessions: 2, Tries: 3})
 
 	var waiting []net.Conn
 	for range 3 {
@@ -77,18 +87,23 @@ func TestSlowAndManyClients(t *testing.T) {
 		}
 		waiting = append(waiting, c)
 	}
-	time.Sleep(50 * time.Millisecond)
-	if c, err := dial(addr, key.Signer); err == nil {
+	if c, err := dial(addr, key.Signer); err == nil { // connections are accepted in their order
 		t.Error("a fourth handshake from one address")
 		_ = c.Close()
 	}
 	for _, c := range waiting {
 		_ = c.Close()
 	}
-	time.Sleep(100 * time.Millisecond)
+	var first *ssh.Client
+	for start := time.Now(); first == nil; { // until the server has noticed
+		if first, _ = dial(addr, key.Signer); first == nil && time.Since(start) > 10*time.Second {
+			t.Fatal("no room after those who waited have gone")
+		}
+	}
+	defer first.Close()
 
-	var open []*ssh.Client
-	for range 3 {
+	open := []*ssh.Client{first}
+	for range 2 {
 		open = append(open, mustDial(t, addr, key.Signer))
 	}
 	fourth, err := dial(addr, key.Signer)
@@ -127,7 +142,7 @@ func TestSlowReadersAndPings(t *testing.T) {
 		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{name: name + hex.EncodeToString(noise)[:9_000_000]})
 	}
 	key, _ := h.AddKey(alice)
-	_, addr := h.OpenSSH(sshd.Limits{Idle: 400 * time.Millisecond})
+	_, addr := h.OpenSSH(sshd.Limits{Idle: time.Second})
 	var refs struct {
 		Branches []struct{ TargetCommit string }
 	}

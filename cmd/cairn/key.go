@@ -38,11 +38,11 @@ func keysOf(ctx context.Context, a *app.App, repoPath string, args []string) (*k
 		return &keyring{
 			name: r.ID().Path(),
 			add: func(ctx context.Context, n account.NewSSHKey) (*account.SSHKey, error) {
-				return accounts.AddDeployKey(ctx, hub.Actor{}, r.RowID, n)
+				return accounts.AddDeployKey(ctx, hub.Actor{}, r.Row(), n)
 			},
 			list: func(ctx context.Context) ([]*account.SSHKey, error) { return accounts.DeployKeys(ctx, r.RowID) },
 			delete: func(ctx context.Context, id string) error {
-				return accounts.DeleteDeployKey(ctx, hub.Actor{}, r.RowID, id)
+				return accounts.DeleteDeployKey(ctx, hub.Actor{}, r.Row(), id)
 			},
 		}, args, nil
 	}

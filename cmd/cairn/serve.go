@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cairnhub/cairn/internal/app"
+	"github.com/cairnhub/cairn/internal/event"
 )
 
 func serveCommand() *cobra.Command {
@@ -112,6 +113,7 @@ func withApp(f func(c *cobra.Command, a *app.App, args []string) error) func(*co
 				err = e
 			}
 		}()
+		c.SetContext(event.WithOrigin(c.Context(), &event.Origin{ActorName: event.CLI}))
 		return f(c, a, args)
 	}
 }

@@ -120,7 +120,7 @@ func (s *Service) insertGPG(ctx context.Context, tx *db.Tx, by hub.Actor, r gpgK
 	if _, err := tx.Exec(ctx, fragAddKeyID+strings.Repeat(fragAnother, len(keyIDs)-1), ids...); err != nil {
 		return err
 	}
-	return event.Append(ctx, tx, event.Event{Kind: "user.gpgkey.add", ActorID: by.UserID, At: s.now(), Data: keyEvent(r.ID, r.Title, r.Fingerprint)})
+	return event.Append(ctx, tx, event.Event{Kind: "user.gpgkey.add", OwnerID: r.UserID, ActorID: by.UserID, At: s.now(), Data: keyEvent(r.ID, r.Title, r.Fingerprint)})
 }
 
 // GPGKeys lists a user's keys, the newest first.
@@ -143,7 +143,7 @@ func (s *Service) GPGKeys(ctx context.Context, userID string) ([]*GPGKey, error)
 // DeleteGPGKey takes a key from a user: what it signed is nobody's from then on.
 func (s *Service) DeleteGPGKey(ctx context.Context, by hub.Actor, userID, id string) error {
 	return errs.Wrap("account.DeleteGPGKey", s.deleteKey(ctx, deleteGPGKey, userID, id,
-		event.Event{Kind: "user.gpgkey.delete", ActorID: by.UserID}))
+		event.Event{Kind: "user.gpgkey.delete", OwnerID: userID, ActorID: by.UserID}))
 }
 
 // SigningKey is a key that may have signed something, and whose it is.

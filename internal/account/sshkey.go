@@ -79,7 +79,7 @@ func (s *Service) AddSSHKey(ctx context.Context, by hub.Actor, userID string, n 
 		if _, err := findUser(ctx, tx, getUserByID, userID); err != nil {
 			return err
 		}
-		return s.insertKey(ctx, tx, row, countSSHKeys, userID, event.Event{Kind: "user.key.add", ActorID: by.UserID})
+		return s.insertKey(ctx, tx, row, countSSHKeys, userID, event.Event{Kind: "user.key.add", OwnerID: userID, ActorID: by.UserID})
 	})
 	if err != nil {
 		return nil, errs.Wrap("account.AddSSHKey", err)
@@ -87,15 +87,15 @@ func (s *Service) AddSSHKey(ctx context.Context, by hub.Actor, userID string, n 
 	return row.key(), nil
 }
 
-// AddDeployKey gives a repository, named by its row id, a key of its own. Whether the actor may is the caller's to ask.
-func (s *Service) AddDeployKey(ctx context.Context, by hub.Actor, repoID string, n NewSSHKey) (*SSHKey, error) {
+// AddDeployKey gives a repository a key of its own. Whether the actor may is the caller's to ask.
+func (s *Service) AddDeployKey(ctx context.Context, by hub.Actor, r hub.RepoRow, n NewSSHKey) (*SSHKey, error) {
 	row, err := s.newKeyRow(n)
 	if err != nil {
 		return nil, err
 	}
-	row.RepoID, row.MayWrite = &repoID, n.MayWrite
+	row.RepoID, row.MayWrite = &r.ID, n.MayWrite
 	err = s.write(ctx, func(tx *db.Tx) error {
-		return s.insertKey(ctx, tx, row, countDeployKeys, repoID, event.Event{Kind: "repo.key.add", RepoID: repoID, ActorID: by.UserID})
+		return s.insertKey(ctx, tx, row, countDeployKeys, r.ID, event.Event{Kind: "repo.key.add", RepoID: r.ID, OwnerID: r.OwnerID, ActorID: by.UserID})
 	})
 	if err != nil {
 		return nil, errs.Wrap("account.AddDeployKey", err)
@@ -182,13 +182,13 @@ func (s *Service) SSHKeyByFingerprint(ctx context.Context, fingerprint string) (
 // DeleteSSHKey ends a user's key, at once.
 func (s *Service) DeleteSSHKey(ctx context.Context, by hub.Actor, userID, id string) error {
 	return errs.Wrap("account.DeleteSSHKey", s.deleteKey(ctx, deleteSSHKey, userID, id,
-		event.Event{Kind: "user.key.delete", ActorID: by.UserID}))
+		event.Event{Kind: "user.key.delete", OwnerID: userID, ActorID: by.UserID}))
 }
 
 // DeleteDeployKey ends a key of a repository, at once.
-func (s *Service) DeleteDeployKey(ctx context.Context, by hub.Actor, repoID, id string) error {
-	return errs.Wrap("account.DeleteDeployKey", s.deleteKey(ctx, deleteDeployKey, repoID, id,
-		event.Event{Kind: "repo.key.delete", RepoID: repoID, ActorID: by.UserID}))
+func (s *Service) DeleteDeployKey(ctx context.Context, by hub.Actor, r hub.RepoRow, id string) error {
+	return errs.Wrap("account.DeleteDeployKey", s.deleteKey(ctx, deleteDeployKey, r.ID, id,
+		event.Event{Kind: "repo.key.delete", RepoID: r.ID, OwnerID: r.OwnerID, ActorID: by.UserID}))
 }
 
 func (s *Service) deleteKey(ctx context.Context, statement, owner, id string, e event.Event) error {

@@ -250,7 +250,7 @@ func TestDeployKeys(t *testing.T) {
 			VALUES (?, 'model', 'o', 'acme', 'm', 'acme/m', 'o', 'private', 0, 0)`, repoID)
 		var actors []hub.Actor
 		for _, write := range []bool{false, true} {
-			k, err := s.AddDeployKey(ctx, hub.Actor{UserID: "o"}, repoID, NewSSHKey{Title: fmt.Sprint(write), Key: ed25519Line(t), MayWrite: write})
+			k, err := s.AddDeployKey(ctx, hub.Actor{UserID: "o"}, hub.RepoRow{ID: repoID, OwnerID: "o"}, NewSSHKey{Title: fmt.Sprint(write), Key: ed25519Line(t), MayWrite: write})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,10 +267,10 @@ func TestDeployKeys(t *testing.T) {
 		if err != nil || len(keys) != 2 {
 			t.Fatalf("%v, %v", keys, err)
 		}
-		if err := s.DeleteDeployKey(ctx, hub.Actor{}, "another", keys[0].ID); !errs.Is(err, errs.NotFound) {
+		if err := s.DeleteDeployKey(ctx, hub.Actor{}, hub.RepoRow{ID: "another"}, keys[0].ID); !errs.Is(err, errs.NotFound) {
 			t.Errorf("deleted through another repository: %v", err)
 		}
-		if err := s.DeleteDeployKey(ctx, hub.Actor{}, repoID, keys[0].ID); err != nil {
+		if err := s.DeleteDeployKey(ctx, hub.Actor{}, hub.RepoRow{ID: repoID, OwnerID: "o"}, keys[0].ID); err != nil {
 			t.Fatal(err)
 		}
 		exec(t, d, `DELETE FROM repo WHERE id = ?`, repoID)

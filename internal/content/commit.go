@@ -219,7 +219,7 @@ func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo
 					return err
 				}
 			}
-			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind(up), ActorID: actor.UserID,
+			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: kind(up), ActorID: actor.UserID,
 				Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}}); err != nil {
 				return err
 			}

@@ -125,7 +125,7 @@ func (d *removal) remove(ctx context.Context, tx *db.Tx) error {
 	if err := d.s.xet.Remove(ctx, tx, d.repo.RowID, files); err != nil {
 		return err
 	}
-	err = event.Append(ctx, tx, event.Event{RepoID: d.repo.RowID, Kind: "repo.large.delete", ActorID: d.actor.UserID,
+	err = event.Append(ctx, tx, event.Event{RepoID: d.repo.RowID, OwnerID: d.repo.OwnerID, Kind: "repo.large.delete", ActorID: d.actor.UserID,
 		Data: map[string]any{"files": texts(d.ids)}})
 	if err != nil {
 		return err

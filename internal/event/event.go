@@ -9,14 +9,22 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 )
 
-// Event is one thing that happened. Data is any value that encodes to a JSON object.
+// Event is one thing that happened. Data is any value that encodes to a JSON object; it never holds a secret, since
+// events are kept for good.
 type Event struct {
 	ID      int64
-	RepoID  string
-	Kind    string // repo.create, repo.commit …
-	ActorID string
-	Data    any // on reading: json.RawMessage
+	RepoID  string // row id; empty: it is about no repository
+	OwnerID string // the user or organisation whose log it belongs to; empty: the hub's alone
+	Kind    string // noun.verb: repo.create, org.member.role …
+	Data    any    // on reading: json.RawMessage
 	At      time.Time
+
+	// Who did it, by what and from where. Append takes what is empty from the context's Origin.
+	ActorID   string // empty with no name: the hub itself
+	ActorName string
+	TokenID   string
+	Addr      string
+	UserAgent string
 }
 
 // Append writes an event as part of tx.
@@ -31,8 +39,8 @@ func Append(ctx context.Context, tx *db.Tx, e Event) error {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO event (repo_id, kind, actor_id, data, created_at) VALUES (?, ?, ?, ?, ?)`,
-		e.RepoID, e.Kind, e.ActorID, string(data), e.At.UnixMicro())
+	e.complete(originOf(ctx))
+	_, err := tx.Exec(ctx, insertEvent, e.RepoID, e.OwnerID, e.Kind, e.ActorID, e.ActorName, e.TokenID, e.Addr, e.UserAgent, string(data), e.At.UnixMicro())
 	return errs.Wrap("event.Append", err)
 }
 
@@ -54,8 +62,7 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 		before = time.Now().Add(-settle)
 	}
 	var rows []row
-	err := q.Select(ctx, &rows, `SELECT id, repo_id, kind, actor_id, data, created_at FROM event
-		WHERE id > ? AND created_at <= ? ORDER BY id LIMIT ?`, id, before.UnixMicro(), limit)
+	err := q.Select(ctx, &rows, selectAfter, id, before.UnixMicro(), limit)
 	if err != nil {
 		return nil, errs.Wrap("event.After", err)
 	}
@@ -64,18 +71,4 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 		events[i] = r.event()
 	}
 	return events, nil
-}
-
-// row is an event as it lies in the table.
-type row struct {
-	ID        int64  `db:"id"`
-	RepoID    string `db:"repo_id"`
-	Kind      string `db:"kind"`
-	ActorID   string `db:"actor_id"`
-	Data      string `db:"data"`
-	CreatedAt int64  `db:"created_at"`
-}
-
-func (r row) event() Event {
-	return Event{ID: r.ID, RepoID: r.RepoID, Kind: r.Kind, ActorID: r.ActorID, Data: json.RawMessage(r.Data), At: time.UnixMicro(r.CreatedAt).UTC()}
 }

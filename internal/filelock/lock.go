@@ -41,27 +41,27 @@ func notFound() error { return errs.New(errs.NotFound, "There is no such lock in
 
 // Create locks a path for the actor. If somebody holds it already, the actor included, the error is errs.Conflict and the
 // lock that there is comes with it.
-func (s *Service) Create(ctx context.Context, actor hub.Actor, repoID, path string) (*Lock, error) {
+func (s *Service) Create(ctx context.Context, actor hub.Actor, repo hub.RepoRow, path string) (*Lock, error) {
 	id, at := hub.NewID(), s.now().UnixMicro()
 	var r row
 	var held bool
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		r = row{ID: id, Path: path, UserID: actor.UserID, LockedAt: at} // anew: the last attempt may have read another's
 		var n int64
-		if err := tx.Get(ctx, &n, countLocks, repoID); err != nil {
+		if err := tx.Get(ctx, &n, countLocks, repo.ID); err != nil {
 			return err
 		}
 		if n >= MaxLocks {
 			return errs.New(errs.Unprocessable, "The repository has %d locks, which is all that it may have. Unlock some.", n)
 		}
-		n, err := tx.Exec(ctx, insertLock, r.ID, repoID, r.Path, r.UserID, r.LockedAt)
+		n, err := tx.Exec(ctx, insertLock, r.ID, repo.ID, r.Path, r.UserID, r.LockedAt)
 		if err != nil {
 			return err
 		}
 		if held = n == 0; held {
-			return tx.Get(ctx, &r, getByPath, repoID, path)
+			return tx.Get(ctx, &r, getByPath, repo.ID, path)
 		}
-		return note(ctx, tx, actor, repoID, "repo.lock", r, false)
+		return note(ctx, tx, actor, repo, "repo.lock", r, false)
 	})
 	if err != nil {
 		return nil, errs.Wrap("filelock.Create", err)
@@ -76,19 +76,19 @@ func (s *Service) Create(ctx context.Context, actor hub.Actor, repoID, path stri
 	return &locks[0], nil
 }
 
-func note(ctx context.Context, tx *db.Tx, actor hub.Actor, repoID, kind string, r row, force bool) error {
+func note(ctx context.Context, tx *db.Tx, actor hub.Actor, repo hub.RepoRow, kind string, r row, force bool) error {
 	data := map[string]any{"lock": r.ID, "path": r.Path}
 	if force {
 		data["holder"] = r.UserID
 	}
-	return event.Append(ctx, tx, event.Event{RepoID: repoID, Kind: kind, ActorID: actor.UserID, Data: data})
+	return event.Append(ctx, tx, event.Event{RepoID: repo.ID, OwnerID: repo.OwnerID, Kind: kind, ActorID: actor.UserID, Data: data})
 }
 
 // Delete ends a lock and returns it. Somebody else's takes force, which the caller has found the actor to have the right to.
-func (s *Service) Delete(ctx context.Context, actor hub.Actor, repoID, id string, force bool) (*Lock, error) {
+func (s *Service) Delete(ctx context.Context, actor hub.Actor, repo hub.RepoRow, id string, force bool) (*Lock, error) {
 	var r row
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := tx.Get(ctx, &r, getLock, repoID, id); err != nil {
+		if err := tx.Get(ctx, &r, getLock, repo.ID, id); err != nil {
 			if db.IsNoRows(err) {
 				return notFound()
 			}
@@ -97,10 +97,10 @@ func (s *Service) Delete(ctx context.Context, actor hub.Actor, repoID, id string
 		if r.UserID != actor.UserID && !force {
 			return errs.New(errs.Forbidden, "The lock is somebody else's: it takes force (git lfs unlock --force) to end it")
 		}
-		if _, err := tx.Exec(ctx, deleteLock, repoID, id); err != nil {
+		if _, err := tx.Exec(ctx, deleteLock, repo.ID, id); err != nil {
 			return err
 		}
-		return note(ctx, tx, actor, repoID, "repo.unlock", r, r.UserID != actor.UserID)
+		return note(ctx, tx, actor, repo, "repo.unlock", r, r.UserID != actor.UserID)
 	})
 	if err != nil {
 		return nil, errs.Wrap("filelock.Delete", err)

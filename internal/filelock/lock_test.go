@@ -33,7 +33,7 @@ var givenUpOnce = []string{
 func TestALockTakenInTheSecondAttemptIsTheActors(t *testing.T) {
 	d := dbtest.New(t, db.Postgres) // SQLite gives up no transaction
 	s := New(d)
-	bobs, err := s.Create(t.Context(), hub.Actor{UserID: "bob"}, "repo", "a.bin")
+	bobs, err := s.Create(t.Context(), hub.Actor{UserID: "bob"}, hub.RepoRow{ID: "repo"}, "a.bin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestALockTakenInTheSecondAttemptIsTheActors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.Create(t.Context(), hub.Actor{UserID: "alice"}, "repo", "a.bin")
+	got, err := s.Create(t.Context(), hub.Actor{UserID: "alice"}, hub.RepoRow{ID: "repo"}, "a.bin")
 	if err != nil {
 		t.Fatal(err)
 	}

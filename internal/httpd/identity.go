@@ -122,6 +122,14 @@ func (s *Server) Addr(r *http.Request) netip.Addr {
 	return a
 }
 
+// clientAddr is Addr as text; empty when nobody knows it.
+func (s *Server) clientAddr(r *http.Request) string {
+	if a := s.Addr(r); a.IsValid() {
+		return a.String()
+	}
+	return ""
+}
+
 // client is whom a rate limit counts: the user, else the network address (a /64 for IPv6).
 func (s *Server) client(r *http.Request, actor hub.Actor) string {
 	if !actor.Anonymous() {

@@ -27,7 +27,7 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	st.Actor = actor
+	st.ActBy(actor)
 	if oneSegmentID(r.URL.EscapedPath()) {
 		s.fail(w, r, errs.RepoNotFound())
 		return

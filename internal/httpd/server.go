@@ -78,6 +78,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	st := &State{}
 	st.ID = requestID(w.Header(), r, start)
 	st.Origin = s.origin(r)
+	st.cause.Addr, st.cause.UserAgent = s.clientAddr(r), r.UserAgent()
 	rec := &recorder{ResponseWriter: w, st: st}
 	r = withState(r, st)
 	rc := http.NewResponseController(w)
@@ -173,7 +174,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error 
 		if err != nil {
 			return err
 		}
-		st.Actor = actor
+		st.ActBy(actor)
 	}
 	if err := s.limits.admit(w.Header(), rt.Policy, s.client(r, st.Actor)); err != nil {
 		return err

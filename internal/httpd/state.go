@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
 )
@@ -21,6 +22,7 @@ type State struct {
 	Repo   *repo.Repo // set when the route names a repository
 	Origin string     // scheme://host[:port] under which the client reached the hub, or the configured URL
 
+	cause  event.Origin // of the events that the request causes
 	status int
 	errMsg string
 }
@@ -34,7 +36,13 @@ func Of(r *http.Request) *State {
 }
 
 func withState(r *http.Request, s *State) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+	return r.WithContext(event.WithOrigin(context.WithValue(r.Context(), stateKey{}, s), &s.cause))
+}
+
+// ActBy says who makes the request.
+func (s *State) ActBy(a hub.Actor) {
+	s.Actor = a
+	s.cause.ActorID, s.cause.ActorName, s.cause.TokenID = a.UserID, a.Name, a.TokenID
 }
 
 // Param is a path parameter, percent-decoded once.

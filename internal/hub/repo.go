@@ -82,3 +82,9 @@ const (
 	Public  Visibility = "public"
 	Private Visibility = "private"
 )
+
+// RepoRow names a repository's row, which keeps its id when the repository moves, and whose it is.
+type RepoRow struct {
+	ID      string
+	OwnerID string // a user or an organisation
+}

@@ -157,7 +157,7 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, kind string, actor hub.
 	for k, v := range more {
 		data[k] = v
 	}
-	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: kind, ActorID: actor.UserID, Data: data, At: s.now()})
+	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: kind, ActorID: actor.UserID, Data: data, At: s.now()})
 }
 
 func existsAlready(id hub.RepoID) *errs.Error {

@@ -48,6 +48,9 @@ func (r *Repo) ID() hub.RepoID {
 	return hub.RepoID{Type: r.Type, Namespace: r.Namespace, Name: r.Name}
 }
 
+// Row names the repository's row.
+func (r *Repo) Row() hub.RepoRow { return hub.RepoRow{ID: r.RowID, OwnerID: r.OwnerID} }
+
 // Subject is what authz decides on.
 func (r *Repo) Subject() authz.Subject {
 	return authz.Subject{

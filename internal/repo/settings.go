@@ -82,7 +82,7 @@ func (s *Service) SetSettings(ctx context.Context, actor hub.Actor, r *Repo, in 
 		if err := updateSettings(ctx, tx, now); err != nil {
 			return err
 		}
-		return event.Append(ctx, tx, event.Event{RepoID: r.RowID, Kind: "repo.settings", ActorID: actor.UserID, Data: in, At: s.now()})
+		return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: now.OwnerID, Kind: "repo.settings", ActorID: actor.UserID, Data: in, At: s.now()})
 	})
 	if err != nil {
 		return nil, errs.Wrap("repo.SetSettings", err)

@@ -29,6 +29,15 @@ func newConn(nc net.Conn, p *place) *conn {
 	return c
 }
 
+// addr is the client's address without the port; empty when nobody knows it.
+func (c *conn) addr() string {
+	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
 func (c *conn) touch() { c.last.Store(time.Now().UnixNano()) }
 
 func (c *conn) Read(p []byte) (int, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/gitserve"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -16,6 +17,7 @@ import (
 // exchange is one command under way.
 type exchange struct {
 	ctx     context.Context
+	cause   *event.Origin // of what the command changes
 	user    *peer
 	client  *client
 	v2      bool
@@ -33,6 +35,7 @@ func (s *Server) admit(e *exchange, rights ...authz.Right) (r *repo.Repo, err er
 		}
 		return nil, err
 	}
+	e.cause.ActorID, e.cause.ActorName, e.cause.TokenID = e.actor.UserID, e.actor.Name, e.actor.TokenID
 	id, ok := repoPath(e.command.path)
 	if !ok {
 		return nil, errs.RepoNotFound()

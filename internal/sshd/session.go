@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/gitserve"
 )
 
@@ -130,7 +131,9 @@ func gitProtocol(payload []byte) (value string, ok bool) {
 // run runs what a channel was opened for, and tells its end.
 func (s *Server) run(ctx context.Context, user *peer, channel ssh.Channel, r *ssh.Request, protocol string) {
 	start := time.Now()
-	e := &exchange{ctx: ctx, user: user, client: newClient(user.conn, channel), v2: gitserve.Version2(protocol)}
+	cause := &event.Origin{Addr: user.conn.addr(), UserAgent: string(user.sc.ClientVersion())}
+	ctx = event.WithOrigin(ctx, cause)
+	e := &exchange{ctx: ctx, cause: cause, user: user, client: newClient(user.conn, channel), v2: gitserve.Version2(protocol)}
 	watch, done := context.WithCancel(ctx)
 	defer done()
 	go e.client.watch(watch, s.o.Limits.Idle)

@@ -108,7 +108,7 @@ func (a *API) addDeployKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st := httpd.Of(r)
-	k, err := a.Accounts.AddDeployKey(r.Context(), st.Actor, st.Repo.RowID, n)
+	k, err := a.Accounts.AddDeployKey(r.Context(), st.Actor, st.Repo.Row(), n)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a *API) addDeployKey(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) deleteDeployKey(w http.ResponseWriter, r *http.Request) error {
 	st := httpd.Of(r)
-	if err := a.Accounts.DeleteDeployKey(r.Context(), st.Actor, st.Repo.RowID, httpd.Param(r, "key")); err != nil {
+	if err := a.Accounts.DeleteDeployKey(r.Context(), st.Actor, st.Repo.Row(), httpd.Param(r, "key")); err != nil {
 		return err
 	}
 	return httpd.JSON(w, r, http.StatusOK, map[string]any{})

@@ -129,7 +129,8 @@ func (a *API) open(r *http.Request, operation string, right authz.Right) (g gran
 	}
 	pass, err := a.Gate.Check(r.Context(), xetapi.Ticket{UserID: d.userID, TokenID: d.tokenID, RepoID: d.repoID, Bound: d.bound != ""}, right)
 	st := httpd.Of(r)
-	st.Actor, st.Repo = pass.Actor, pass.Repo
+	st.ActBy(pass.Actor)
+	st.Repo = pass.Repo
 	g.scope = pass.Scope
 	return g, err
 }

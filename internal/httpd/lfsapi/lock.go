@@ -44,7 +44,7 @@ func (a *API) createLock(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st := httpd.Of(r)
-	lock, err := a.Locks.Create(r.Context(), st.Actor, st.Repo.RowID, in.Path)
+	lock, err := a.Locks.Create(r.Context(), st.Actor, st.Repo.Row(), in.Path)
 	if err != nil && lock != nil {
 		return errs.New(errs.Conflict, "already created lock: %s holds %s", lock.Owner, lock.Path).With("lock", docOf(*lock))
 	}
@@ -150,7 +150,7 @@ func (a *API) unlock(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	lock, err := a.Locks.Delete(r.Context(), st.Actor, st.Repo.RowID, id, in.Force)
+	lock, err := a.Locks.Delete(r.Context(), st.Actor, st.Repo.Row(), id, in.Force)
 	if err != nil {
 		return err
 	}

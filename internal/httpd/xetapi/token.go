@@ -114,7 +114,8 @@ func (a *API) admit(r *http.Request, u use) (xetstore.Scope, error) {
 	}
 	pass, err := a.Gate.Check(r.Context(), Ticket{p.UserID, p.TokenID, p.RepoID, p.Bound}, right)
 	st := httpd.Of(r)
-	st.Actor, st.Repo = pass.Actor, pass.Repo // known also when refused: it decides between 401 and 403
+	st.ActBy(pass.Actor) // known also when refused: it decides between 401 and 403
+	st.Repo = pass.Repo
 	if err != nil {
 		return xetstore.Scope{}, err
 	}

@@ -48,7 +48,7 @@ func (s *Service) loadToken(ctx context.Context, key string) (hub.Actor, time.Ti
 	err := s.db.Get(ctx, &row, getActor, strings.TrimPrefix(key, "t:"))
 	return hub.Actor{
 		UserID: row.UserID, Name: row.Name, SiteAdmin: row.SiteAdmin,
-		TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
+		Proof: hub.ProofToken, TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
 	}, fromMicros(row.ExpiresAt), err
 }
 

@@ -48,7 +48,11 @@ func (s *Service) Present(ctx context.Context, userID, tokenID string) (hub.Acto
 		UserID: userID, Name: row.Name, SiteAdmin: row.SiteAdmin,
 		TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
 	}
+	if tokenID != "" {
+		a.Proof = hub.ProofToken
+	}
 	if end != "" {
+		a.Proof = hub.ProofKey
 		a.TokenID, a.TokenName, a.Token = tokenID, "certificate", hub.TokenWrite
 	}
 	return a, errs.Wrap("account.Present", err)

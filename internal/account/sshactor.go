@@ -33,7 +33,7 @@ type keyActorRow struct {
 }
 
 func (r keyActorRow) actor() hub.Actor {
-	a := hub.Actor{TokenID: keyProof + r.ID, TokenName: r.Title, Token: hub.TokenWrite}
+	a := hub.Actor{Proof: hub.ProofKey, TokenID: keyProof + r.ID, TokenName: r.Title, Token: hub.TokenWrite}
 	if r.UserID != nil {
 		a.UserID, a.Name, a.SiteAdmin = *r.UserID, orEmpty(r.Name), r.SiteAdmin != nil && *r.SiteAdmin
 		return a

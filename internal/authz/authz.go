@@ -17,7 +17,7 @@ type Authorizer struct {
 // New makes an authorizer on the hub's database.
 func New(d *db.DB) *Authorizer { return &Authorizer{members: newMemberships(d)} }
 
-// Site decides on a route that names no repository.
+// Site decides on a route that names no repository, user or organisation.
 func (a *Authorizer) Site(actor hub.Actor, r Right) error {
 	switch r {
 	case Public, XetRead, XetWrite, Signed:
@@ -31,6 +31,8 @@ func (a *Authorizer) Site(actor hub.Actor, r Right) error {
 		return signedIn(actor)
 	case Write:
 		return mayChange(actor)
+	case Account:
+		return ownAccount(actor)
 	case SiteRead:
 		return siteAdmin(actor)
 	case SiteAdmin:

@@ -276,7 +276,7 @@ func TestSite(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range []Right{RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin, "", "typo"} {
+	for _, r := range []Right{OwnerRead, OwnerMember, OwnerSettingsRead, OwnerAdmin, RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin, "", "typo"} {
 		if err := a.Site(admin, r); !errs.Is(err, errs.Internal) {
 			t.Errorf("%q without a repository: %v", r, err)
 		}

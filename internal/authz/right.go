@@ -14,6 +14,18 @@ const (
 	SiteAdmin Right = "site-admin" // administrators of the hub
 )
 
+// Account is the right over one's own account: its password, addresses, sessions and proofs. A proof must not make one
+// stronger than itself, so it takes a session, or a token with the role write that opens all that its user may.
+const Account Right = "account"
+
+// The rights on a user or an organisation.
+const (
+	OwnerRead         Right = "owner-read"          // what is public of them: everybody
+	OwnerMember       Right = "owner-member"        // the user; who has a role in the organisation, but no_access
+	OwnerSettingsRead Right = "owner-settings-read" // the user; the organisation's admins; read tokens included
+	OwnerAdmin        Right = "owner-admin"         // the same people, by a proof that allows changes
+)
+
 // The rights on a repository.
 const (
 	RepoRead     Right = "repo-read"     // metadata: info, tree, refs, history
@@ -32,7 +44,7 @@ const (
 
 // Rights are all of them, for tests that go through all.
 var Rights = []Right{
-	Public, SignedIn, Write, SiteRead, SiteAdmin,
+	Public, SignedIn, Write, Account, SiteRead, SiteAdmin, OwnerRead, OwnerMember, OwnerSettingsRead, OwnerAdmin,
 	RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
 }
 

@@ -11,6 +11,7 @@ const (
 	anonymousText = "Not signed in: send an access token in the Authorization header"
 	readTokenText = "This token's role is read: use a token with the role write"
 	oneRepoText   = "This proof is good for one repository only"
+	accountText   = "This takes a session of the hub's pages, or an access token with the role write"
 	readKeyText   = "This deploy key only reads: add one that may write"
 	gatedText     = "Access to this repository is restricted and you are not in the authorized list. Visit the repository's page to ask for access."
 	gatedAnonText = "Access to this repository is restricted. You must have access to it and be authenticated to access it. Please log in."
@@ -47,6 +48,17 @@ func mayChange(actor hub.Actor) error {
 func anywhere(actor hub.Actor) error {
 	if actor.RepoID != "" {
 		return errs.New(errs.Forbidden, oneRepoText)
+	}
+	return nil
+}
+
+// ownAccount refuses proofs that are kept for machines, or that open less than all of their user's.
+func ownAccount(actor hub.Actor) error {
+	if err := mayChange(actor); err != nil {
+		return err
+	}
+	if actor.Proof != hub.ProofSession && actor.Proof != hub.ProofToken {
+		return errs.New(errs.Forbidden, accountText)
 	}
 	return nil
 }

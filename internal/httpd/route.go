@@ -17,13 +17,15 @@ type Route struct {
 	ID     string      // operationId in api/openapi.yaml; may repeat for the prefixes and aliases of one operation
 	Method string      // one method
 	Path   string      // in OpenAPI's notation: /api/{repoType}/{namespace}/{repo}/tree/{rev}/{path}
-	Right  authz.Right // checked before Handler runs, on the repository that the path names if it names one
+	Right  authz.Right // checked before Handler runs, on the repository, user or organisation that the path names if it names one
 	Policy Policy      // the rate limit that the route counts against; PolicyAPI if empty
 	Render Renderer    // how errors look; RenderHub if nil
 	// Identify finds who asks by a proof that this route takes beside the hub's own; not ok: the request has none.
 	Identify func(r *http.Request) (actor hub.Actor, ok bool, err error)
 	NoMove   bool // answer a moved repository as if under its new name instead of a redirect
-	Handler  Handler
+	// EitherOwner says that the name behind /api/users/ may be an organisation's as well.
+	EitherOwner bool
+	Handler     Handler
 }
 
 // Policy names a rate limit as the Hub's headers do.

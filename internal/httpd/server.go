@@ -61,6 +61,9 @@ func New(o Options, tables ...[]Route) (*Server, error) {
 		if rt.ID == "" || rt.Right == "" || rt.Handler == nil {
 			return nil, fmt.Errorf("route %s lacks an id, a right or a handler", key)
 		}
+		if rt.ownerRight() && rt.OwnerParam() == "" {
+			return nil, fmt.Errorf("route %s has the right %s and names no user or organisation", key, rt.Right)
+		}
 		seen[key] = true
 		s.mux.Method(rt.Method, rt.pattern(), s.serveRoute(rt))
 	}
@@ -181,6 +184,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error 
 	}
 	if rt.namesRepo() {
 		return s.admitRepo(r, rt)
+	}
+	if rt.ownerRight() {
+		return s.admitOwner(r, rt)
 	}
 	return s.o.Authz.Site(st.Actor, rt.Right)
 }

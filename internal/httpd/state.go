@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -16,11 +17,12 @@ import (
 
 // State is what the transport knows about one request.
 type State struct {
-	ID     string     // the request id, answered as X-Request-Id and logged
-	Route  *Route     // nil until routed
-	Actor  hub.Actor  // zero: anonymous
-	Repo   *repo.Repo // set when the route names a repository
-	Origin string     // scheme://host[:port] under which the client reached the hub, or the configured URL
+	ID     string        // the request id, answered as X-Request-Id and logged
+	Route  *Route        // nil until routed
+	Actor  hub.Actor     // zero: anonymous
+	Repo   *repo.Repo    // set when the route names a repository
+	Owner  account.Owner // set when the route's right is one on a user or an organisation
+	Origin string        // scheme://host[:port] under which the client reached the hub, or the configured URL
 
 	cause  event.Origin // of the events that the request causes
 	status int

@@ -33,12 +33,24 @@ const (
 	TokenWrite TokenRole = "write"
 )
 
+// Proof is the kind of what a caller has shown.
+type Proof string
+
+// The kinds of proof.
+const (
+	ProofSession Proof = ""      // a session of the pages
+	ProofToken   Proof = "token" // an access token that its user made
+	ProofKey     Proof = "key"   // an SSH key or certificate
+	ProofOAuth   Proof = "oauth" // a token that an application was given
+)
+
 // Actor is who makes a request, whatever door it came through and whatever carried the proof.
 // The zero value is the anonymous caller.
 type Actor struct {
 	UserID    string
 	Name      string
 	SiteAdmin bool
+	Proof     Proof
 	TokenID   string    // what proved it, see account.Present; empty for a session
 	TokenName string    // display name of the token or key
 	Token     TokenRole // empty for a session, which may do all that its user may

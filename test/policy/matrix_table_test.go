@@ -24,6 +24,7 @@ const (
 	badToken     = 'I' // 401 Invalid credentials in Authorization header
 	gatedAnon    = 'g' // 401 GatedRepo
 	gated        = 'G' // 403 GatedRepo
+	noOwner      = 'n' // 404, there is no such user or organisation
 	byOtherProof = 'P' // 401 or 403: it takes a signature or a token of another kind
 )
 
@@ -43,6 +44,16 @@ const (
 )
 
 var states = []string{public, private, absent, gatedState, moved, movedHidden}
+
+// Whom a route with a right on a user or an organisation is asked about.
+const (
+	ofSelf   = "self"   // the caller; nobody in particular has none
+	ofUser   = "user"   // olga
+	ofOrg    = "org"    // acme
+	ofNobody = "nobody" // a name that nobody has
+)
+
+var owners = []string{ofSelf, ofUser, ofOrg, ofNobody}
 
 // row is what each caller gets, by state; a column per caller.
 type row map[string]string
@@ -106,11 +117,17 @@ var table = map[authz.Right]row{
 	authz.Public:    row{noRepo: "AAAAAAAAAII", public: reading[public], private: reading[private], absent: reading[absent], gatedState: reading[gatedState], moved: reading[moved], movedHidden: reading[movedHidden]},
 	authz.SignedIn:  row{noRepo: "SAAAAAAAAII"},
 	authz.Write:     row{noRepo: "SAAAAAAFAII"},
+	authz.Account:   row{noRepo: "SAAAAAAFAII"},
 	authz.SiteRead:  row{noRepo: "SFFFFFFFAII"},
 	authz.SiteAdmin: row{noRepo: "SFFFFFFFAII"},
 	authz.Signed:    row{noRepo: "PPPPPPPPPPP"},
 	authz.XetRead:   row{noRepo: "PPPPPPPPPPP"},
 	authz.XetWrite:  row{noRepo: "PPPPPPPPPPP"},
+	//                                              asrcwoORA-x
+	authz.OwnerRead:         row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "AAAAAAAAAII", ofOrg: "AAAAAAAAAII", ofNobody: "nnnnnnnnnII"},
+	authz.OwnerMember:       row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "SFFFFFAAAII", ofOrg: "SFAAAAFFAII", ofNobody: "nnnnnnnnnII"},
+	authz.OwnerSettingsRead: row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "SFFFFFAAAII", ofOrg: "SFFFFAFFAII", ofNobody: "nnnnnnnnnII"},
+	authz.OwnerAdmin:        row{ofSelf: /*   */ "nAAAAAAFAII", ofUser: "SFFFFFAFAII", ofOrg: "SFFFFAFFAII", ofNobody: "nnnnnnnnnII"},
 }
 
 // probe is a plausible request to a route.
@@ -124,7 +141,26 @@ type probe struct {
 	refused bool                      // nothing about this request can succeed; it is about being admitted
 }
 
-// target is the repository that a request is about.
+// about are the states in which a route is asked.
+func (p probe) about(rt httpd.Route) []string {
+	switch {
+	case p.inBody || strings.Contains(rt.Path, "{repo}"):
+		return states
+	case strings.HasPrefix(string(rt.Right), "owner-"):
+		return owners
+	}
+	return []string{noRepo}
+}
+
+// rowsOf is what is expected.
+func (p probe) rowsOf(rt httpd.Route) row {
+	if p.rows != nil {
+		return p.rows
+	}
+	return table[rt.Right]
+}
+
+// target is the repository, user or organisation (namespace) that a request is about.
 type target struct{ plural, namespace, name, caller, fresh string }
 
 func (t target) id() string { return t.namespace + "/" + t.name }
@@ -227,7 +263,7 @@ var probes = map[string][]probe{
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
-	"hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
+	"username": "reader", "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.
@@ -235,6 +271,8 @@ func pathOf(rt httpd.Route, t target) (path string, ok bool) {
 	ok = true
 	path = parameter.ReplaceAllStringFunc(rt.Path, func(p string) string {
 		switch name := p[1 : len(p)-1]; name {
+		case rt.OwnerParam():
+			return t.namespace
 		case "repoType":
 			return t.plural
 		case "namespace":

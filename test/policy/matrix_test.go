@@ -51,6 +51,9 @@ func org(caller string) bool {
 	return slices.Contains([]string{"reader", "contributor", "writer", "orgadmin"}, caller)
 }
 
+// members are those of acme beside its admin.
+var members = map[string]hub.Role{"reader": hub.RoleRead, "contributor": hub.RoleContributor, "writer": hub.RoleWrite}
+
 func newMatrix(t *testing.T, h *testhub.Hub, plural string) *matrix {
 	m := &matrix{t: t, h: h, plural: plural, who: map[string]testhub.Caller{"siteadmin": h.Admin}, success: map[string]bool{}}
 	m.who["anonymous"] = testhub.Caller{Name: "anonymous"}
@@ -60,7 +63,7 @@ func newMatrix(t *testing.T, h *testhub.Hub, plural string) *matrix {
 	owner := h.User("olga")
 	m.who["owner"] = owner
 	m.who["ownerread"] = testhub.Caller{Name: "olga", Token: h.Token(m.userID("olga"), hub.TokenRead)}
-	h.Org("acme", m.who["orgadmin"], map[string]hub.Role{"reader": hub.RoleRead, "contributor": hub.RoleContributor, "writer": hub.RoleWrite})
+	h.Org("acme", m.who["orgadmin"], members)
 
 	ctx := t.Context()
 	tokens, err := h.App.Accounts().Tokens(ctx, m.userID("revoked"))
@@ -145,28 +148,38 @@ func (m *matrix) run(who []string, want func(httpd.Route) bool) {
 	m.t.Logf("%d cells", m.cells)
 }
 
+// checkProbes says what a route lacks to be asked.
+func checkProbes(t *testing.T, rt httpd.Route, ps []probe) (complete bool) {
+	t.Helper()
+	name := fmt.Sprintf("%s %s (%s)", rt.Method, rt.Path, rt.ID)
+	complete = true
+	lacks := func(what string) {
+		t.Errorf("%s %s", name, what)
+		complete = false
+	}
+	if ps == nil {
+		lacks("has no row in the access matrix: add a request to probes")
+	}
+	if _, ok := pathOf(rt, target{}); !ok {
+		lacks("has a parameter that parameters does not fill in")
+	}
+	for _, p := range ps {
+		for _, state := range p.about(rt) {
+			if len(p.rowsOf(rt)[state]) != len(callers) {
+				lacks(fmt.Sprintf("has no line of the table for the right %s and the state %s", rt.Right, state))
+			}
+		}
+	}
+	return complete
+}
+
 func (m *matrix) route(rt httpd.Route, who []string) {
 	ps := probesOf(rt)
-	if ps == nil {
-		m.t.Errorf("%s %s (%s) has no row in the access matrix: add a request to probes", rt.Method, rt.Path, rt.ID)
+	if !checkProbes(m.t, rt, ps) {
 		return
 	}
 	for i, p := range ps {
-		rows := p.rows
-		if rows == nil {
-			rows = table[rt.Right]
-		}
-		about := []string{noRepo}
-		if p.inBody || strings.Contains(rt.Path, "{repo}") {
-			about = states
-		}
-		for _, state := range about {
-			if rows[state] == "" {
-				m.t.Errorf("%s %s (%s): no line of the table for the right %s and the state %s", rt.Method, rt.Path, rt.ID, rt.Right, state)
-				return
-			}
-		}
-		m.probe(fmt.Sprintf("%s %s (%s/%d)", rt.Method, rt.Path, rt.ID, i), rt, p, rows, about, who)
+		m.probe(fmt.Sprintf("%s %s (%s/%d)", rt.Method, rt.Path, rt.ID, i), rt, p, p.rowsOf(rt), p.about(rt), who)
 		provable := rt.Right != authz.Signed && rt.Right != authz.XetRead && rt.Right != authz.XetWrite
 		if provable && !p.refused && !m.success[fmt.Sprint(rt.ID, i)] {
 			m.t.Errorf("%s %s (%s): nobody succeeded, so the request in probes is not plausible", rt.Method, rt.Path, rt.ID)
@@ -191,6 +204,9 @@ func (m *matrix) probe(name string, rt httpd.Route, p probe, rows row, about, wh
 		answers := map[string]testhub.Answer{}
 		for _, state := range about {
 			want := rune(rows[state][col])
+			if state == ofUser && rt.OwnerParam() == "name" || state == ofOrg && rt.OwnerParam() == "username" && !rt.EitherOwner {
+				want = rune(rows[ofNobody][col]) // a user is no organisation, nor the other way round
+			}
 			if state == gatedState && plural == "spaces" {
 				want = rune(rows[public][col]) // Spaces are not gated
 			}
@@ -199,8 +215,8 @@ func (m *matrix) probe(name string, rt httpd.Route, p probe, rows row, about, wh
 					want = rune(rows[private][col])
 				}
 			}
-			t := m.target(plural, caller, state, rt, p, want)
-			a := m.send(rt, p, t, caller)
+			t, as := m.target(plural, caller, state, rt, p, want)
+			a := m.send(rt, p, t, as)
 			m.cells++
 			answers[state] = a
 			if got := outcome(a); got != want && !(want == byOtherProof && strings.ContainsRune("SFI", got)) {
@@ -252,30 +268,54 @@ func (m *matrix) checkRedirect(name string, t target, a testhub.Answer) {
 	}
 }
 
-// target names the repository of a cell: the shared one of its state, or one of its own when the request may change it.
-func (m *matrix) target(plural, caller, state string, rt httpd.Route, p probe, want rune) target {
+// target names the repository, user or organisation of a cell: the shared one of its state, or one of its own when the
+// request may change it; and says who asks.
+func (m *matrix) target(plural, caller, state string, rt httpd.Route, p probe, want rune) (target, testhub.Caller) {
 	m.fresh++
+	if slices.Contains(owners, state) {
+		return m.ownerTarget(caller, state, rt, p, want)
+	}
 	t := target{plural: plural, namespace: "olga", name: state, caller: m.who[caller].Name, fresh: fmt.Sprintf("f-%d", m.fresh)}
 	if org(caller) {
 		t.namespace = "acme"
 	}
 	reads := rt.Method == http.MethodGet || rt.Method == http.MethodHead || rt.ID == contract.Unserved
 	if state == noRepo || state == absent || want != admitted || reads {
-		return t
+		return t, m.who[caller]
 	}
 	t.name = fmt.Sprintf("x-%s-%d", state, m.fresh)
 	m.create(plural, t.namespace, state, t.name)
 	if p.prepare != nil {
 		p.prepare(m, t)
 	}
-	return t
+	return t, m.who[caller]
 }
 
-func (m *matrix) send(rt httpd.Route, p probe, t target, caller string) testhub.Answer {
-	path, ok := pathOf(rt, t)
-	if !ok {
-		m.t.Fatalf("%s %s (%s): say in parameters what to fill in", rt.Method, rt.Path, rt.ID)
+// ownerTarget is target for a right on a user or an organisation. Who changes their own account is somebody new.
+func (m *matrix) ownerTarget(caller, state string, rt httpd.Route, p probe, want rune) (target, testhub.Caller) {
+	as := m.who[caller]
+	t := target{plural: m.plural, caller: as.Name, fresh: fmt.Sprintf("f-%d", m.fresh)}
+	t.namespace = map[string]string{ofSelf: as.Name, ofUser: "olga", ofOrg: "acme", ofNobody: "nobody-here"}[state]
+	if want != admitted || rt.Method == http.MethodGet || rt.Method == http.MethodHead {
+		return t, as
 	}
+	t.namespace = fmt.Sprintf("%s-%d", state, m.fresh)
+	if state == ofOrg {
+		m.h.Org(t.namespace, m.who["orgadmin"], members)
+	} else {
+		fresh := m.h.Member(t.namespace, caller == "siteadmin" && state == ofSelf)
+		if caller != "siteadmin" || state == ofSelf {
+			as = fresh
+		}
+	}
+	if p.prepare != nil {
+		p.prepare(m, t)
+	}
+	return t, as
+}
+
+func (m *matrix) send(rt httpd.Route, p probe, t target, as testhub.Caller) testhub.Answer {
+	path, _ := pathOf(rt, t)
 	if p.query != "" {
 		path += "?" + p.query
 	}
@@ -283,7 +323,7 @@ func (m *matrix) send(rt httpd.Route, p probe, t target, caller string) testhub.
 	if p.body != nil {
 		body = p.body(t)
 	}
-	return m.h.Do(m.who[caller], rt.Method, path, body, p.headers...)
+	return m.h.Do(as, rt.Method, path, body, p.headers...)
 }
 
 func outcome(a testhub.Answer) rune {
@@ -299,6 +339,8 @@ func outcome(a testhub.Answer) rune {
 		return refusal(code, '?', gated, forbidden)
 	case a.Status == http.StatusNotFound && code == "RepoNotFound":
 		return hidden
+	case a.Status == http.StatusNotFound && (msg == "Organization not found" || strings.HasPrefix(msg, "There is no user ")):
+		return noOwner
 	case a.Status >= 500 && a.Status != http.StatusNotImplemented:
 		return 'E'
 	}

@@ -41,9 +41,20 @@ func TestRoutesAreComplete(t *testing.T) {
 		if repoRight != strings.Contains(rt.Path, "{repo}") && rt.ID != contract.Unserved {
 			t.Errorf("%s (%s): the right %s and the path disagree on whether there is a repository", name, rt.ID, rt.Right)
 		}
+		if ownerRight := strings.HasPrefix(string(rt.Right), "owner-"); ownerRight != (rt.OwnerParam() != "") && rt.ID != contract.Unserved {
+			t.Errorf("%s (%s): the right %s and the path disagree on whether there is a user or an organisation", name, rt.ID, rt.Right)
+		}
 		if rt.ID == contract.Unserved && rt.Right != authz.Public {
 			t.Errorf("%s: what is not served answers everybody alike", name)
 		}
+	}
+}
+
+// Every route has a request in the access matrix and a line there for each caller. The matrix itself takes a minute; this
+// does not send anything.
+func TestRoutesHaveProbes(t *testing.T) {
+	for _, rt := range testhub.New(t).Server.Routes() {
+		checkProbes(t, rt, probesOf(rt))
 	}
 }
 

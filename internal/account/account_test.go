@@ -293,6 +293,10 @@ func TestLoginGivesNothingAway(t *testing.T) {
 		return err.Error(), time.Since(start)
 	}
 	text, took := try("heidi")
+	for range 2 { // a pause of the machine is not the account's
+		_, again := try("heidi")
+		took = min(took, again)
+	}
 	for _, name := range []string{"nobody", "nopass", "nobody@example.org"} {
 		other, d := try(name)
 		if other != text {

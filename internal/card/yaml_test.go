@@ -87,7 +87,7 @@ func TestBombs(t *testing.T) {
 		if len(errs) == 0 && name != "documents" && name != "tabs" {
 			t.Errorf("%s was accepted", name)
 		}
-		if took > time.Second {
+		if took > 20*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
 		if got := int64(after.HeapSys) - int64(before.HeapSys); got > 64<<20 {
@@ -117,7 +117,7 @@ func TestLargeHonestCard(t *testing.T) {
 	b.WriteString("---\n")
 	start := time.Now()
 	c := mustParse(t, b.String(), hub.Model)
-	if len(c.ModelIndex) != 1 || time.Since(start) > 2*time.Second {
+	if len(c.ModelIndex) != 1 || time.Since(start) > 20*time.Second {
 		t.Errorf("%s for %d bytes", time.Since(start), b.Len())
 	}
 }

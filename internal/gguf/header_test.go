@@ -158,7 +158,7 @@ func TestParseRefuses(t *testing.T) {
 		if in, err := Parse(bytes.NewReader(b), -1); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: got %+v, %v", name, in, err)
 		}
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
 	}

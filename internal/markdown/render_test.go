@@ -117,7 +117,7 @@ func TestPathologicalTexts(t *testing.T) {
 		render(t, text)
 		took := time.Since(start)
 		runtime.ReadMemStats(&after)
-		if took > 4*time.Second {
+		if took > 30*time.Second {
 			t.Errorf("%s took %s (intricate: %v)", name, took, intricate([]byte(text)))
 		} else if took > 500*time.Millisecond {
 			t.Logf("%s took %s", name, took)

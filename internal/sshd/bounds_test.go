@@ -22,6 +22,9 @@ import (
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
+// patience is how long a test waits for what must come on a machine that does much else.
+const patience = 30 * time.Second
+
 // gone waits for the server to close a connection.
 func gone(c net.Conn, within time.Duration) bool {
 	_ = c.SetReadDeadline(time.Now().Add(within))
@@ -35,13 +38,13 @@ func TestSlowClients(t *testing.T) {
 	alice := h.User("alice")
 	h.CreateRepo(alice, hub.Model, "alice/m", false)
 	key, _ := h.AddKey(alice)
-	_, addr := h.OpenSSH(sshd.Limits{Login: 2 * time.Second, Idle: time.Second}) // an honest client makes it on a busy machine
+	_, addr := h.OpenSSH(sshd.Limits{Login: 5 * time.Second, Idle: 3 * time.Second}) // an honest client makes it on a busy machine
 
 	silent, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !gone(silent, 10*time.Second) {
+	if !gone(silent, patience) {
 		t.Error("who never signs in stays")
 	}
 
@@ -50,7 +53,7 @@ func TestSlowClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if _ = idle.Wait(); time.Since(start) > 10*time.Second {
+	if _ = idle.Wait(); time.Since(start) > patience {
 		t.Error("who asks nothing stays")
 	}
 	stuck, err := dial(addr, key.Signer)
@@ -65,7 +68,7 @@ func TestSlowClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	start = time.Now()
-	if err := s.Run("git-receive-pack alice/m"); err == nil || time.Since(start) > 10*time.Second {
+	if err := s.Run("git-receive-pack alice/m"); err == nil || time.Since(start) > patience {
 		t.Errorf("who says nothing in the middle of a push: %v after %v", err, time.Since(start))
 	}
 
@@ -96,7 +99,7 @@ func TestManyClients(t *testing.T) {
 	}
 	var first *ssh.Client
 	for start := time.Now(); first == nil; { // until the server has noticed
-		if first, _ = dial(addr, key.Signer); first == nil && time.Since(start) > 10*time.Second {
+		if first, _ = dial(addr, key.Signer); first == nil && time.Since(start) > patience {
 			t.Fatal("no room after those who waited have gone")
 		}
 	}
@@ -105,6 +108,11 @@ func TestManyClients(t *testing.T) {
 	open := []*ssh.Client{first}
 	for range 2 {
 		open = append(open, mustDial(t, addr, key.Signer))
+	}
+	for _, c := range open { // a client is signed in before the server has counted it; who gets an answer is counted
+		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	fourth, err := dial(addr, key.Signer)
 	if err == nil {
@@ -142,7 +150,7 @@ func TestSlowReadersAndPings(t *testing.T) {
 		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{name: name + hex.EncodeToString(noise)[:9_000_000]})
 	}
 	key, _ := h.AddKey(alice)
-	_, addr := h.OpenSSH(sshd.Limits{Idle: time.Second})
+	_, addr := h.OpenSSH(sshd.Limits{Idle: 3 * time.Second})
 	var refs struct {
 		Branches []struct{ TargetCommit string }
 	}
@@ -169,12 +177,12 @@ func TestSlowReadersAndPings(t *testing.T) {
 		n, err := out.Read(buf)
 		got += n
 		if err != nil {
-			if took := time.Since(start); got < 5_000_000 || took < time.Second {
+			if took := time.Since(start); got < 5_000_000 || took < 3*time.Second {
 				t.Errorf("a slow reader got %d bytes in %v: %v", got, took, err)
 			}
 			break
 		}
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 	}
 
 	for name, words := range map[string]string{"stops reading": want + "00000009done\n", "says nothing": want + "0000"} {
@@ -186,7 +194,7 @@ func TestSlowReadersAndPings(t *testing.T) {
 			_ = s.Wait()
 		}()
 		cut := false
-		for start := time.Now(); !cut && time.Since(start) < 10*time.Second; {
+		for start := time.Now(); !cut && time.Since(start) < patience; {
 			_, _, _ = c.SendRequest("keepalive@openssh.com", true, nil)
 			select {
 			case <-ended:
@@ -221,7 +229,7 @@ func TestShutdown(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		srv.Shutdown(ctx)
 	}()
@@ -239,7 +247,7 @@ func TestShutdown(t *testing.T) {
 	}
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the stop takes long")
 	}
 
@@ -256,7 +264,7 @@ func TestShutdown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	srv.Shutdown(ctx)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > patience/2 {
 		t.Errorf("a command that does not end holds the stop up for %v", took)
 	}
 }

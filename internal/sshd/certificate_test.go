@@ -103,12 +103,15 @@ func TestCertificates(t *testing.T) {
 		_ = c.Close()
 	}
 
-	short := mustDial(t, addr, signed(ca, key, func(c *ssh.Certificate) { c.ValidBefore = uint64(time.Now().Unix()) + 2 }))
+	short := mustDial(t, addr, signed(ca, key, func(c *ssh.Certificate) { c.ValidBefore = uint64(time.Now().Unix()) + 5 }))
 	if got := run(t, short, "git-upload-pack alice/m", "0000"); got.status != 0 {
 		t.Errorf("before the end: %+v", got)
 	}
-	time.Sleep(2100 * time.Millisecond)
-	if got := run(t, short, "git-upload-pack alice/m", "0000"); got.status != 1 || got.out != "" {
+	got := run(t, short, "git-upload-pack alice/m", "0000")
+	for start := time.Now(); got.status == 0 && time.Since(start) < patience; time.Sleep(100 * time.Millisecond) {
+		got = run(t, short, "git-upload-pack alice/m", "0000")
+	}
+	if got.status != 1 || got.out != "" {
 		t.Errorf("a certificate that ended on an open connection: %+v", got)
 	}
 	long := mustDial(t, addr, signed(ca, key, nil))

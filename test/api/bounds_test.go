@@ -118,7 +118,7 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
-	const mb = 1 << 20
+	const mb, slack = 1 << 20, 15 // others have the machine, too
 	for _, c := range []struct {
 		what     string
 		status   []int
@@ -164,7 +164,7 @@ func TestBombs(t *testing.T) {
 		if !containsInt(c.status, a.Status) {
 			t.Errorf("%s: %d %.200s", c.what, a.Status, a.Body)
 		}
-		if took.Seconds() > c.seconds || grown > 160<<20 {
+		if took.Seconds() > slack*c.seconds || grown > 160<<20 {
 			t.Errorf("%s: took %v and %d MB", c.what, took, grown>>20)
 		}
 	}

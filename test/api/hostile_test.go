@@ -23,7 +23,7 @@ func raw(t *testing.T, h *testhub.Hub, request string) (int, http.Header, string
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestSQLInjection(t *testing.T) {
 				}
 			}
 		}
-		if took := time.Since(start); took > 30*time.Second {
+		if took := time.Since(start); took > 3*time.Minute {
 			t.Errorf("it took %v", took)
 		}
 		for search, want := range map[string]int{"model_1": 1, "modelx1": 0, "%": 0, "model%": 0, "_": 1, "m_del": 0, `\`: 0} { // wildcards are characters

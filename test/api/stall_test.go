@@ -47,7 +47,7 @@ func TestStalledCommitHoldsUpNobody(t *testing.T) {
 	if a := h.Do(h.Admin, http.MethodPost, "/api/models/admin/stall/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	if took := time.Since(start); took > 15*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("a commit waited %s for stalled ones", took)
 	}
 }
@@ -87,7 +87,7 @@ func TestStalledArchivesHoldUpNobody(t *testing.T) {
 	start := time.Now()
 	resp := begin(bob)
 	n, err := io.Copy(io.Discard, resp.Body)
-	if err != nil || n < int64(len(noise)) || time.Since(start) > 20*time.Second {
+	if err != nil || n < int64(len(noise)) || time.Since(start) > time.Minute {
 		t.Errorf("another client's archive: %d bytes, %v, after %v", n, err, time.Since(start))
 	}
 }

@@ -50,8 +50,8 @@ func TestDiskFull(t *testing.T) {
 		if f.small(100_000+n) && f.large(100_000+n, (*Client).PutLFS) {
 			break
 		}
-		if time.Since(freed) > time.Second {
-			t.Fatal("writes do not go on within a second of there being room")
+		if time.Since(freed) > 30*time.Second {
+			t.Fatal("writes do not go on though there is room")
 		}
 	}
 	t.Logf("writes went on %d ms after there was room", time.Since(freed).Milliseconds())

@@ -48,7 +48,7 @@ func TestBombedTreeIsReadInTime(t *testing.T) {
 		start := time.Now()
 		a := h.Do(alice, http.MethodGet, path, nil)
 		took := time.Since(start)
-		if a.Status != want || took > 30*time.Second || len(a.Body) > 10<<20 {
+		if a.Status != want || took > 2*time.Minute || len(a.Body) > 10<<20 {
 			t.Errorf("%s: %d after %v, %d bytes", path, a.Status, took, len(a.Body))
 		}
 		t.Logf("%s: %d after %v", path, a.Status, took)

@@ -54,7 +54,7 @@ const packsTake = 64 << 10
 func (k *liar) awaitUsed(least, most int64) {
 	k.t.Helper()
 	var out struct{ UsedStorage int64 }
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		k.JSON(k.who, "GET", "/api/models/"+k.repo+"?expand=usedStorage", nil, &out)
 		if least <= out.UsedStorage && out.UsedStorage <= most {
 			return

@@ -336,10 +336,7 @@ func TestBombedTreeIsQuick(t *testing.T) {
 		a := c.Do(http.MethodGet, row.path, nil)
 		took := time.Since(begun)
 		got := m.end(t)
-		for range 2 { // others have the machine, too
-			if took <= row.most {
-				break
-			}
+		for took > row.most && time.Since(m.begun) < 30*time.Second { // others have the machine, too
 			begun = time.Now()
 			a = c.Do(http.MethodGet, row.path, nil)
 			took = min(took, time.Since(begun))
@@ -387,7 +384,7 @@ func TestOthersDuringBombs(t *testing.T) {
 		if b <= 2*a || b < unnoticed {
 			return
 		}
-		if try == 3 {
+		if try == 8 {
 			t.Fatalf("others wait %v during bombs, %v otherwise", b, a)
 		}
 	}

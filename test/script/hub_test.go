@@ -24,7 +24,7 @@ type hub struct {
 	done chan error
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func hubs(ts *testscript.TestScript) map[string]*hub { return ts.Value(hubsKey{}).(map[string]*hub) }
 
@@ -116,9 +116,10 @@ func drain(ts *testscript.TestScript, neg bool, args []string) {
 	req.ContentLength = int64(len(body))
 	req.Header.Set("Authorization", "Bearer "+args[2])
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Expect", "100-continue") // so that the body goes when the handler reads it
 	status := make(chan string, 1)
 	go func() {
-		res, err := http.DefaultClient.Do(req)
+		res, err := (&http.Client{Transport: &http.Transport{ExpectContinueTimeout: patience}}).Do(req)
 		if err != nil {
 			status <- err.Error()
 			return
@@ -128,12 +129,16 @@ func drain(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	_, err = io.WriteString(pw, body[:len(body)/2])
 	ts.Check(err)
-	time.Sleep(300 * time.Millisecond) // the handler reads
 	ts.Check(h.cmd.Process.Signal(syscall.SIGTERM))
-	time.Sleep(500 * time.Millisecond)
-	if res, err := (&http.Client{Transport: &http.Transport{}}).Get(ts.Getenv("URL") + "/healthz"); err == nil {
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(ts.Getenv("URL") + "/healthz")
+		if err != nil {
+			break
+		}
 		_ = res.Body.Close()
-		ts.Fatalf("the hub takes new requests after SIGTERM")
+		if time.Since(begun) > patience/2 {
+			ts.Fatalf("the hub takes new requests after SIGTERM")
+		}
 	}
 	_, err = io.WriteString(pw, body[len(body)/2:])
 	ts.Check(errors.Join(err, pw.Close()))

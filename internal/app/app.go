@@ -21,8 +21,10 @@ import (
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/mail"
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/site"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -39,6 +41,8 @@ type App struct {
 	orgs     *org.Service
 	authz    *authz.Authorizer
 	jobs     *jobs.Queue
+	mail     *mail.Outbox
+	site     *site.Service
 	git      *gitstore.Store
 	copies   *gitstore.Copies
 	xet      *xetstore.Store
@@ -103,6 +107,12 @@ func (a *App) build(ctx context.Context) error {
 	a.orgs = org.New(a.db)
 	a.authz = authz.New(a.db)
 	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log})
+	a.site = site.New(a.db)
+	sender, err := mailSender(cfg)
+	if err != nil {
+		return err
+	}
+	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log})
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished})
@@ -118,6 +128,14 @@ func (a *App) build(ctx context.Context) error {
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles})
 	return nil
+}
+
+// mailSender is the SMTP server that is configured, or none.
+func mailSender(cfg *config.Config) (mail.Sender, error) {
+	if cfg.SMTPURL == "" {
+		return nil, nil
+	}
+	return mail.NewSMTP(cfg.SMTPURL, cfg.MailFrom)
 }
 
 // dropFiles takes from a repository that is deleted what it has beside git.
@@ -143,6 +161,12 @@ func (a *App) Accounts() *account.Service { return a.accounts }
 
 // Orgs are its organisations.
 func (a *App) Orgs() *org.Service { return a.orgs }
+
+// Mail is its outbox.
+func (a *App) Mail() *mail.Outbox { return a.mail }
+
+// Site is what administrators set while it runs.
+func (a *App) Site() *site.Service { return a.site }
 
 // Repo finds a repository by its path (ns/name, datasets/ns/name, spaces/ns/name) for the operator, who may see all.
 func (a *App) Repo(ctx context.Context, path string) (*repo.Repo, error) {

@@ -11,6 +11,8 @@ type Config struct {
 	SSHCAKeys      string // file of public keys; empty: no certificates
 	URL            string // public URL; empty: taken from each request's host
 	SiteName       string
+	SMTPURL        string // server that sends the hub's e-mail; empty: it sends none
+	MailFrom       string // who the hub's e-mail is from
 	DatabaseURL    string
 	BlobURL        string
 	S3AccessKey    string

@@ -33,6 +33,8 @@ func (c *Config) settings() []Setting {
 		{Name: "ssh-ca-keys", Help: "file of public keys, one a line, of authorities whose SSH certificates name users; empty: only keys of users count", value: text(&c.SSHCAKeys)},
 		{Name: "url", Help: "public URL of the hub, as clients reach it; empty: taken from each request's host", value: text(&c.URL)},
 		{Name: "site-name", Help: "name of the hub on its pages", value: text(&c.SiteName)},
+		{Name: "smtp-url", Help: "server that sends the hub's e-mail: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465; empty: none is sent, and the log has the links", value: text(&c.SMTPURL), mask: maskURL},
+		{Name: "mail-from", Help: "address that the hub's e-mail is from, such as Hub <hub@example.org>", value: text(&c.MailFrom)},
 		{Name: "database-url", Help: "sqlite:/path/to/file.db or postgres://user:password@host/database; empty: cairn.db in the data folder", value: text(&c.DatabaseURL), mask: maskURL},
 		{Name: "blob-url", Help: "file:/path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name; empty: blobs in the data folder", value: text(&c.BlobURL), mask: maskURL},
 		{Name: "s3-access-key", Help: "access key of the S3 store", value: text(&c.S3AccessKey), alias: "AWS_ACCESS_KEY_ID"},

@@ -19,6 +19,7 @@ func (c *Config) Validate() error {
 		unlessEmpty(c.SSHListen, func() error { return checkListen("ssh-listen", c.SSHListen) }),
 		unlessEmpty(c.MetricsListen, func() error { return checkListen("metrics-listen", c.MetricsListen) }),
 		unlessEmpty(c.URL, func() error { return checkURL(c.URL) }),
+		c.checkMail(),
 		checkScheme("database-url", c.DatabaseURL, "sqlite:/path/to/file.db or postgres://user:password@host/database", "sqlite:", "postgres://", "postgresql://"),
 		checkScheme("blob-url", c.BlobURL, "file:/path/to/folder or s3://bucket?endpoint=https://host", "file:", "s3://"),
 		c.checkS3(),
@@ -76,6 +77,21 @@ func checkScheme(name, v, example string, schemes ...string) error {
 		return fmt.Errorf("%s: write it like %s", name, example)
 	}
 	return nil
+}
+
+// checkMail looks at what goes together; package mail reads the address itself.
+func (c *Config) checkMail() error {
+	if c.SMTPURL == "" {
+		return nil
+	}
+	err := checkScheme("smtp-url", c.SMTPURL, "smtp://user:password@host:587 or smtps://user:password@host:465", "smtp://", "smtps://")
+	if c.MailFrom == "" {
+		err = errors.Join(err, errors.New("mail-from: a hub that sends e-mail needs an address of its own: set CAIRN_MAIL_FROM to something like hub@example.org"))
+	}
+	if c.URL == "" {
+		err = errors.Join(err, errors.New("url: a hub that sends e-mail needs its public address, since links in e-mails are made from it: set CAIRN_URL"))
+	}
+	return err
 }
 
 func (c *Config) checkS3() error {

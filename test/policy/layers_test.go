@@ -44,7 +44,7 @@ var layers = map[string]layer{
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
-	"internal/filelock": domain,
+	"internal/filelock": domain, "internal/mail": domain, "internal/site": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
@@ -76,7 +76,8 @@ var siblings = map[string][]string{
 	"internal/event":          {"internal/db"},
 	"internal/gitstore":       {"internal/blob", "internal/db"},
 	"internal/xetstore":       {"internal/blob", "internal/db"},
-	"internal/org":            {"internal/account"},
+	"internal/account":        {"internal/mail", "internal/site"},
+	"internal/org":            {"internal/account", "internal/mail", "internal/site"},
 	"internal/authz":          {"internal/account", "internal/org"},
 	"internal/repo":           {"internal/account", "internal/authz"},
 	"internal/filelock":       {"internal/account"},

@@ -146,7 +146,7 @@ func TestTokens(t *testing.T) {
 		}
 		a, err := s.Authenticate(ctx, value)
 		noError(t, err)
-		if a != (hub.Actor{UserID: u.ID, Name: "dora", TokenID: tok.ID, TokenName: "ci", Token: hub.TokenWrite}) {
+		if a != (hub.Actor{UserID: u.ID, Name: "dora", Proof: hub.ProofToken, TokenID: tok.ID, TokenName: "ci", Token: hub.TokenWrite}) {
 			t.Fatalf("actor %+v", a)
 		}
 		_, _, err = s.CreateToken(ctx, u.ID, NewToken{Name: "ci"})

@@ -34,11 +34,11 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 		if err := tx.Get(ctx, &users, countUsers); err != nil || users > 0 {
 			return err
 		}
-		if err := insertUserRow(ctx, tx, row); err != nil {
+		if err := s.insertUser(ctx, tx, row); err != nil {
 			return err
 		}
 		made = true
-		return insertTokenRow(ctx, tx, tokenRow{
+		return s.insertToken(ctx, tx, tokenRow{
 			ID: hub.NewID(), UserID: row.ID, Name: "first start", Hint: tokenHint(first.Token),
 			Role: string(hub.TokenWrite), CreatedAt: row.CreatedAt,
 		}, first.Token)

@@ -47,7 +47,7 @@ func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Cli
 		account = nameKey(nameOrEmail)
 	}
 	key := throttleKey(account, c.Addr)
-	if err := s.tries.admit(ctx, key); err != nil {
+	if err := s.tries.admit(ctx, key, row.ID); err != nil {
 		return "", err
 	}
 	ok, err := s.checkPassword(ctx, password, row.PasswordHash)
@@ -81,7 +81,8 @@ func (s *Service) beginSession(ctx context.Context, user userRow, key string, c 
 	_, _ = rand.Read(b[:])
 	secret, now := base64.RawURLEncoding.EncodeToString(b[:]), s.now()
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := s.tries.succeed(ctx, tx, key); err != nil {
+		failed, err := s.tries.succeed(ctx, tx, key)
+		if err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, purgeSessions, user.ID, now.UnixMicro()); err != nil {
@@ -93,7 +94,12 @@ func (s *Service) beginSession(ctx context.Context, user userRow, key string, c 
 		if err == nil && n == 0 {
 			return errs.New(errs.Unauthenticated, "Wrong user name or password")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		data := sessionEvent(secretHash(secret))
+		data["failedBefore"] = failed
+		return s.noteBy(ctx, tx, "session.create", user, data)
 	})
 	if err != nil {
 		return "", errs.Wrap("account.Login", err)
@@ -134,8 +140,18 @@ func (s *Service) loadSession(ctx context.Context, key string) (hub.Actor, time.
 // Logout ends the session of a secret, if there is one.
 func (s *Service) Logout(ctx context.Context, secret string) error {
 	return errs.Wrap("account.Logout", s.write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, deleteSession, secretHash(secret))
-		return err
+		var user userRow
+		err := tx.Get(ctx, &user, deleteSession, secretHash(secret))
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err == nil {
+			user, err = findUser(ctx, tx, getUserByID, user.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return s.noteBy(ctx, tx, "session.delete", user, sessionEvent(secretHash(secret)))
 	}))
 }
 
@@ -164,6 +180,9 @@ func (s *Service) RevokeSession(ctx context.Context, userID, id string) error {
 		if err == nil && n == 0 {
 			return errs.New(errs.NotFound, "There is no such session")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.note(ctx, tx, "session.revoke", userID, sessionEvent(id))
 	}))
 }

@@ -99,7 +99,7 @@ const (
 		SELECT hash, user_agent, created_at, expires_at
 		FROM session WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, hash`
 
-	deleteSession    = `DELETE FROM session WHERE hash = ?`
+	deleteSession    = `DELETE FROM session WHERE hash = ? RETURNING user_id AS id`
 	deleteSessionsOf = `DELETE FROM session WHERE user_id = ?`
 	revokeSession    = `DELETE FROM session WHERE user_id = ? AND substr(hash, 1, 16) = ?`
 	purgeSessions    = `DELETE FROM session WHERE user_id = ? AND expires_at <= ?`
@@ -109,7 +109,7 @@ const (
 		ON CONFLICT (key) DO UPDATE SET count = login_attempt.count + 1
 		RETURNING count, reset_at`
 
-	deleteAttempt = `DELETE FROM login_attempt WHERE key = ?`
+	deleteAttempt = `DELETE FROM login_attempt WHERE key = ? RETURNING count`
 	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ?`
 )
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/event"
 )
 
 const (
@@ -45,8 +46,9 @@ func throttleKey(account string, addr netip.Addr) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// admit counts a try and refuses the eleventh within a minute.
-func (t *throttle) admit(ctx context.Context, key string) error {
+// admit counts a try and refuses the eleventh within a minute, which is noted in the log of the user whom somebody tried
+// to sign in as; userID is empty for nobody.
+func (t *throttle) admit(ctx context.Context, key, userID string) error {
 	now := t.now()
 	if until := t.blockedUntil(key); until.After(now) {
 		return tooManyTries(until.Sub(now))
@@ -59,7 +61,10 @@ func (t *throttle) admit(ctx context.Context, key string) error {
 		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
 			return err
 		}
-		return tx.Get(ctx, &row, countAttempt, key, now.Add(loginWindow).UnixMicro())
+		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(loginWindow).UnixMicro()); err != nil || row.Count != loginTries+1 {
+			return err
+		}
+		return event.Append(ctx, tx, event.Event{Kind: "session.blocked", OwnerID: userID, At: now, Data: map[string]any{"tries": row.Count}})
 	})
 	if err != nil {
 		return errs.Wrap("account.throttle", err)
@@ -87,10 +92,14 @@ func (t *throttle) block(key string, until time.Time) {
 	t.blocked[key] = until
 }
 
-// succeed forgets the tries that led to a login.
-func (t *throttle) succeed(ctx context.Context, tx *db.Tx, key string) error {
-	_, err := tx.Exec(ctx, deleteAttempt, key)
-	return err
+// succeed forgets the tries that led to a login, and says how many failed.
+func (t *throttle) succeed(ctx context.Context, tx *db.Tx, key string) (failed int64, err error) {
+	var tries int64
+	err = tx.Get(ctx, &tries, deleteAttempt, key)
+	if db.IsNoRows(err) {
+		return 0, nil
+	}
+	return max(tries-1, 0), err
 }
 
 func tooManyTries(wait time.Duration) error {

@@ -72,7 +72,7 @@ func (s *Service) CreateToken(ctx context.Context, userID string, n NewToken) (v
 		ID: hub.NewID(), UserID: userID, Name: n.Name, Hint: tokenHint(value), Role: string(n.Role),
 		CreatedAt: s.now().UnixMicro(), ExpiresAt: micros(n.ExpiresAt),
 	}
-	err = s.write(ctx, func(tx *db.Tx) error { return insertTokenRow(ctx, tx, row, value) })
+	err = s.write(ctx, func(tx *db.Tx) error { return s.insertToken(ctx, tx, row, value) })
 	if err != nil {
 		return "", nil, errs.Wrap("account.CreateToken", err)
 	}
@@ -101,7 +101,7 @@ func checkNewToken(n *NewToken, now time.Time) (value string, err error) {
 
 func unprintable(c rune) bool { return c <= ' ' || c > '~' }
 
-func insertTokenRow(ctx context.Context, tx *db.Tx, r tokenRow, value string) error {
+func (s *Service) insertToken(ctx context.Context, tx *db.Tx, r tokenRow, value string) error {
 	if _, err := findUser(ctx, tx, getUserByID, r.UserID); err != nil {
 		return err
 	}
@@ -116,7 +116,10 @@ func insertTokenRow(ctx context.Context, tx *db.Tx, r tokenRow, value string) er
 	if err == nil && n == 0 {
 		return errs.New(errs.Conflict, "This token value is or was in use: choose another one")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.note(ctx, tx, "token.create", r.UserID, tokenEvent(r))
 }
 
 // Tokens lists a user's tokens that are not revoked, the newest first.
@@ -146,8 +149,10 @@ func (s *Service) RevokeToken(ctx context.Context, userID, idOrName string) erro
 		case 0:
 			return errs.New(errs.NotFound, "The user has no token with the id or name %q", idOrName)
 		case 1:
-			_, err := tx.Exec(ctx, revokeToken, s.now().UnixMicro(), rows[0].ID)
-			return err
+			if _, err := tx.Exec(ctx, revokeToken, s.now().UnixMicro(), rows[0].ID); err != nil {
+				return err
+			}
+			return s.note(ctx, tx, "token.revoke", userID, tokenEvent(rows[0]))
 		}
 		return errs.New(errs.Conflict, "More than one token is called %q: revoke by id", idOrName)
 	}))

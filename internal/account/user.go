@@ -68,7 +68,7 @@ func (s *Service) Create(ctx context.Context, n NewUser) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.write(ctx, func(tx *db.Tx) error { return insertUserRow(ctx, tx, row) }); err != nil {
+	if err := s.write(ctx, func(tx *db.Tx) error { return s.insertUser(ctx, tx, row) }); err != nil {
 		return nil, errs.Wrap("account.Create", err)
 	}
 	return row.user(), nil
@@ -112,7 +112,7 @@ func checkEmail(email string) error {
 	return nil
 }
 
-func insertUserRow(ctx context.Context, tx *db.Tx, r userRow) error {
+func (s *Service) insertUser(ctx context.Context, tx *db.Tx, r userRow) error {
 	if err := ClaimName(ctx, tx, r.Name, KindUser, r.ID); err != nil {
 		return err
 	}
@@ -120,7 +120,12 @@ func insertUserRow(ctx context.Context, tx *db.Tx, r userRow) error {
 	if err == nil && n == 0 {
 		return errs.New(errs.Conflict, "Another user has the e-mail address %q", r.Email)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	data := userEvent(r)
+	data["siteAdmin"] = r.SiteAdmin
+	return s.note(ctx, tx, "user.create", r.ID, data)
 }
 
 // Get finds a user by name, compared without case.
@@ -178,14 +183,14 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 		if _, err := tx.Exec(ctx, deleteSessionsOf, id); err != nil {
 			return err
 		}
-		return changeUser(ctx, tx, disableUser, s.now().UnixMicro(), id)
+		return s.changeUser(ctx, tx, "user.disable", id, disableUser, s.now().UnixMicro(), id)
 	}))
 }
 
 // Enable ends Disable.
 func (s *Service) Enable(ctx context.Context, id string) error {
 	return errs.Wrap("account.Enable", s.write(ctx, func(tx *db.Tx) error {
-		return changeUser(ctx, tx, enableUser, id)
+		return s.changeUser(ctx, tx, "user.enable", id, enableUser, id)
 	}))
 }
 
@@ -202,7 +207,7 @@ func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 		if _, err := tx.Exec(ctx, deleteSessionsOf, id); err != nil {
 			return err
 		}
-		return changeUser(ctx, tx, setPassword, hash, id)
+		return s.changeUser(ctx, tx, "user.password", id, setPassword, hash, id)
 	}))
 }
 
@@ -227,16 +232,20 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		if err := ReleaseName(ctx, tx, row.Name, id); err != nil {
 			return err
 		}
-		return changeUser(ctx, tx, deleteUser, id)
+		return s.changeUser(ctx, tx, "user.delete", id, deleteUser, id)
 	}))
 }
 
-func changeUser(ctx context.Context, tx *db.Tx, query string, args ...any) error {
-	n, err := tx.Exec(ctx, query, args...)
-	if err == nil && n == 0 {
-		return errs.New(errs.NotFound, "User not found")
+// changeUser runs one statement on a user, and notes it.
+func (s *Service) changeUser(ctx context.Context, tx *db.Tx, kind, id, query string, args ...any) error {
+	row, err := findUser(ctx, tx, getUserByID, id)
+	if err != nil {
+		return err
 	}
-	return err
+	if _, err := tx.Exec(ctx, query, args...); err != nil {
+		return err
+	}
+	return s.note(ctx, tx, kind, id, userEvent(row))
 }
 
 // keepLastAdmin refuses to lose the last enabled site administrator.

@@ -100,8 +100,14 @@ func (s *Service) SetMember(ctx context.Context, orgID, userID string, role hub.
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, putMember, orgID, userID, string(role), time.Now().UnixMicro())
-		return err
+		was, err := memberRole(ctx, tx, orgID, userID)
+		if err != nil || was == role {
+			return err
+		}
+		if _, err := tx.Exec(ctx, putMember, orgID, userID, string(role), time.Now().UnixMicro()); err != nil {
+			return err
+		}
+		return noteMember(ctx, tx, orgID, userID, was, role)
 	}))
 }
 
@@ -111,11 +117,18 @@ func (s *Service) RemoveMember(ctx context.Context, orgID, userID string) error 
 		if err := keepLastAdmin(ctx, tx, orgID, userID); err != nil {
 			return err
 		}
+		was, err := memberRole(ctx, tx, orgID, userID)
+		if err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, deleteMember, orgID, userID)
 		if err == nil && n == 0 {
 			return errs.New(errs.NotFound, "This user is no member of the organization")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return noteMember(ctx, tx, orgID, userID, was, "")
 	}))
 }
 

@@ -68,8 +68,10 @@ func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
 		if _, err := tx.Exec(ctx, insertOrg, row.ID, row.Name, row.Fullname, row.CreatedAt); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, putMember, row.ID, n.AdminID, string(hub.RoleAdmin), row.CreatedAt)
-		return err
+		if _, err := tx.Exec(ctx, putMember, row.ID, n.AdminID, string(hub.RoleAdmin), row.CreatedAt); err != nil {
+			return err
+		}
+		return note(ctx, tx, "org.create", row.ID, map[string]any{"name": row.Name, "admin": n.AdminID})
 	})
 	if err != nil {
 		return nil, errs.Wrap("org.Create", err)

@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/account"
@@ -10,6 +11,30 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 )
+
+// Setting the role that a member has is no change, and none is noted.
+func TestEachChangeOfAMembershipIsOneEvent(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, s := t.Context(), New(d)
+		accounts := account.New(d, account.Options{})
+		defer accounts.Close()
+		ann, err := accounts.Create(ctx, account.NewUser{Name: "ann"})
+		noError(t, err)
+		bob, err := accounts.Create(ctx, account.NewUser{Name: "bob"})
+		noError(t, err)
+		o, err := s.Create(ctx, NewOrg{Name: "acme", AdminID: ann.ID})
+		noError(t, err)
+		noError(t, s.SetMember(ctx, o.ID, bob.ID, hub.RoleRead))
+		noError(t, s.SetMember(ctx, o.ID, bob.ID, hub.RoleRead))
+		noError(t, s.SetMember(ctx, o.ID, bob.ID, hub.RoleWrite))
+		noError(t, s.RemoveMember(ctx, o.ID, bob.ID))
+		var got []string
+		noError(t, d.Select(ctx, &got, `SELECT kind FROM event WHERE owner_id = ? ORDER BY id`, o.ID))
+		if want := "org.create org.member.add org.member.role org.member.remove"; strings.Join(got, " ") != want {
+			t.Errorf("events %s, want %s", got, want)
+		}
+	})
+}
 
 func TestOrgLife(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -64,6 +64,8 @@ func (a *Authorizer) Repo(ctx context.Context, actor hub.Actor, s Subject, r Rig
 		return nil
 	case SignedIn, Write, SiteRead, SiteAdmin:
 		return a.Site(actor, r)
+	case RepoLike:
+		return a.Site(actor, Write)
 	case RepoContent:
 		return mayReadContent(actor, s, g)
 	case RepoWrite, RepoSettings, RepoAdmin:

@@ -20,6 +20,8 @@ func (a *Authorizer) Owner(ctx context.Context, actor hub.Actor, o account.Owner
 	switch r {
 	case OwnerRead:
 		return nil
+	case OwnerFollow:
+		return a.Site(actor, Write)
 	case OwnerMember:
 		return a.holds(ctx, actor, o, hub.RoleRead, userMembersText, orgMembersText)
 	case OwnerSettingsRead:

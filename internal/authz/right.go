@@ -21,6 +21,7 @@ const Account Right = "account"
 // The rights on a user or an organisation.
 const (
 	OwnerRead         Right = "owner-read"          // what is public of them: everybody
+	OwnerFollow       Right = "owner-follow"        // any user, by a proof that allows changes
 	OwnerMember       Right = "owner-member"        // the user; who has a role in the organisation, but no_access
 	OwnerSettingsRead Right = "owner-settings-read" // the user; the organisation's admins; read tokens included
 	OwnerAdmin        Right = "owner-admin"         // the same people, by a proof that allows changes
@@ -29,6 +30,7 @@ const (
 // The rights on a repository.
 const (
 	RepoRead     Right = "repo-read"     // metadata: info, tree, refs, history
+	RepoLike     Right = "repo-like"     // who sees it, by a proof that allows changes
 	RepoContent  Right = "repo-content"  // bytes of files: as RepoRead, and past the gate
 	RepoWrite    Right = "repo-write"    // commits, branches, tags
 	RepoSettings Right = "repo-settings" // visibility, gating, features
@@ -44,8 +46,8 @@ const (
 
 // Rights are all of them, for tests that go through all.
 var Rights = []Right{
-	Public, SignedIn, Write, Account, SiteRead, SiteAdmin, OwnerRead, OwnerMember, OwnerSettingsRead, OwnerAdmin,
-	RepoRead, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
+	Public, SignedIn, Write, Account, SiteRead, SiteAdmin, OwnerRead, OwnerFollow, OwnerMember, OwnerSettingsRead, OwnerAdmin,
+	RepoRead, RepoLike, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
 }
 
 // Subject is what a decision needs to know of a repository.

@@ -129,12 +129,9 @@ func (l *selection) rows(ctx context.Context, q db.Queryer) ([]*Repo, error) {
 	}
 	b.add(by)
 	b.add(fragLimit, l.limit)
-	text, args, err := db.In(b.text, b.args...)
-	if err != nil {
-		return nil, err
-	}
 	var rows []*Repo
-	return rows, q.Select(ctx, &rows, text, args...)
+	err := b.selectInto(ctx, q, &rows)
+	return rows, err
 }
 
 func (l *selection) filters(b *statement) {

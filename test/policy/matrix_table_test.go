@@ -97,6 +97,13 @@ var (
 	// Copying files asks for the right to duplicate the one repository and to write to the other, here the same.
 	copying = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: duplicating[gatedState],
 		moved: reading[moved], movedHidden: reading[movedHidden]}
+	// Whoever sees a repository may like it, by a proof that may change something.
+	liking = row{public: /*          */ "SAAAAAAFAII",
+		private:/*              */ "UNAAAAAFAII",
+		absent:/*              */ "UNNNNNNNNII",
+		gatedState:/*          */ "SAAAAAAFAII",
+		moved:/*               */ "SMMMMMMFMII",
+		movedHidden:/*         */ "UNMMMMMFMII"}
 	// The repository is named in the body: the token is looked at before the body is, and nothing redirects.
 	changingByBody = row{public: /*  */ "SFFFAAAFAII",
 		private:/*              */ "SNFFAAAFAII",
@@ -109,6 +116,7 @@ var (
 // table is the expectation for each right.
 var table = map[authz.Right]row{
 	authz.RepoRead:     reading,
+	authz.RepoLike:     liking,
 	authz.RepoContent:  downloading,
 	authz.RepoWrite:    changing,
 	authz.RepoSettings: changing,
@@ -125,6 +133,7 @@ var table = map[authz.Right]row{
 	authz.XetWrite:  row{noRepo: "PPPPPPPPPPP"},
 	//                                              asrcwoORA-x
 	authz.OwnerRead:         row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "AAAAAAAAAII", ofOrg: "AAAAAAAAAII", ofNobody: "nnnnnnnnnII"},
+	authz.OwnerFollow:       row{ofSelf: /*   */ "nAAAAAAFAII", ofUser: "SAAAAAAFAII", ofOrg: "SAAAAAAFAII", ofNobody: "nnnnnnnnnII"},
 	authz.OwnerMember:       row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "SFFFFFAAAII", ofOrg: "SFAAAAFFAII", ofNobody: "nnnnnnnnnII"},
 	authz.OwnerSettingsRead: row{ofSelf: /*   */ "nAAAAAAAAII", ofUser: "SFFFFFAAAII", ofOrg: "SFFFFAFFAII", ofNobody: "nnnnnnnnnII"},
 	authz.OwnerAdmin:        row{ofSelf: /*   */ "nAAAAAAFAII", ofUser: "SFFFFFAFAII", ofOrg: "SFFFFAFFAII", ofNobody: "nnnnnnnnnII"},
@@ -207,6 +216,8 @@ var probes = map[string][]probe{
 		return map[string]any{"repository": ns + "/" + t.fresh}
 	}}},
 	"updateRepoSettings": {{body: object(map[string]any{"discussionsDisabled": true})}, {body: object(map[string]any{"private": true})}},
+	"likeRepo":           {{}},
+	"unlikeRepo":         {{}},
 	"validateYaml":       {{body: object(map[string]any{"content": "---\nlicense: mit\n---\n", "repoType": "model"})}},
 	"pathsInfo":          {{body: object(map[string]any{"paths": []string{".gitattributes"}})}},
 	"preupload":          {{body: object(map[string]any{"files": []map[string]any{{"path": "a", "size": 1, "sample": "YQ=="}}})}},

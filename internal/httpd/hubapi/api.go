@@ -56,7 +56,7 @@ const (
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), []httpd.Route{
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.likeRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
 	})

@@ -15,7 +15,7 @@ import (
 // NewRepo is what a repository begins with.
 type NewRepo struct {
 	ID          hub.RepoID
-	Visibility  hub.Visibility // empty: public
+	Visibility  hub.Visibility // empty: what the owner has decided, public if nothing
 	License     string
 	LicenseName string
 	LicenseLink string
@@ -41,11 +41,7 @@ func (s *Service) Create(ctx context.Context, actor hub.Actor, n NewRepo) (*Repo
 		return nil, err
 	}
 	n.ID.Namespace = owner.Name
-	if n.Visibility == "" {
-		n.Visibility = hub.Public
-	}
 	r := s.newRow(actor, n.ID, owner)
-	r.Visibility = n.Visibility
 	for _, f := range n.Files {
 		if s.hooks.CheckFile != nil {
 			if err := s.hooks.CheckFile(ctx, f.Path, f.Content); err != nil {
@@ -62,7 +58,7 @@ func (s *Service) Create(ctx context.Context, actor hub.Actor, n NewRepo) (*Repo
 		return nil, errs.Wrap("repo.Create", err)
 	}
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := s.claim(ctx, tx, r); err != nil {
+		if err := s.claim(ctx, tx, r, n.Visibility, ""); err != nil {
 			return err
 		}
 		if err := s.land(ctx, tx, r, commit); err != nil {
@@ -109,9 +105,20 @@ func (s *Service) newRow(actor hub.Actor, id hub.RepoID, owner account.Owner) *R
 	}
 }
 
-// claim takes the name, which must still be free, in a namespace that must still be its owner's.
-func (s *Service) claim(ctx context.Context, tx *db.Tx, r *Repo) error {
+// claim takes the name, which must still be free, in a namespace that must still be its owner's. The repository is as
+// visible as was asked, or like the one that it comes from, as far as its owner's rules let it.
+func (s *Service) claim(ctx context.Context, tx *db.Tx, r *Repo, asked, like hub.Visibility) error {
 	if err := sameOwner(ctx, tx, r.Namespace, r.OwnerID); err != nil {
+		return err
+	}
+	rules, err := s.rules(ctx, tx, r.OwnerID)
+	if err != nil {
+		return err
+	}
+	if like == "" {
+		like = rules.ofNew()
+	}
+	if r.Visibility, err = rules.admit(asked, like); err != nil {
 		return err
 	}
 	if err := freeName(ctx, tx, r.ID(), r.OwnerID); err != nil {

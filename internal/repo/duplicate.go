@@ -25,11 +25,8 @@ func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to 
 	}
 	to.Namespace = owner.Name
 	r := s.newRow(actor, to, owner)
-	if r.Visibility = v; v == "" {
-		r.Visibility = src.Visibility
-	}
 	for range copyTries {
-		if err = s.duplicate(ctx, actor, src, r); !gitstore.HasMoved(err) {
+		if err = s.duplicate(ctx, actor, src, r, v); !gitstore.HasMoved(err) {
 			break
 		}
 	}
@@ -45,7 +42,7 @@ func (s *Service) Duplicate(ctx context.Context, actor hub.Actor, src *Repo, to 
 // copyTries bounds how often a copy begins again because the original has changed meanwhile.
 const copyTries = 10
 
-func (s *Service) duplicate(ctx context.Context, actor hub.Actor, src, r *Repo) error {
+func (s *Service) duplicate(ctx context.Context, actor hub.Actor, src, r *Repo, v hub.Visibility) error {
 	c, err := s.git.PrepareCopy(ctx, src.RowID, r.RowID)
 	if err != nil {
 		return err
@@ -60,6 +57,9 @@ func (s *Service) duplicate(ctx context.Context, actor hub.Actor, src, r *Repo) 
 		}
 		r.Gated, r.NoDiscussions, r.DefaultBranch = now.Gated, now.NoDiscussions, now.DefaultBranch
 		r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules = now.LFSThreshold, now.LFSKeepVersions, now.LFSSuffixRules
+		if err := s.claim(ctx, tx, r, v, now.Visibility); err != nil {
+			return err
+		}
 		return s.copyInto(ctx, tx, actor, now, r, c)
 	})
 	if err != nil {
@@ -79,9 +79,6 @@ func (s *Service) mayCopy(ctx context.Context, actor hub.Actor, src *Repo) error
 }
 
 func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src, r *Repo, c *gitstore.RepoCopy) error {
-	if err := s.claim(ctx, tx, r); err != nil {
-		return err
-	}
 	if err := s.git.CopyRepo(ctx, tx, c); err != nil {
 		return err
 	}

@@ -54,6 +54,15 @@ func (s *Service) rename(ctx context.Context, tx *db.Tx, actor hub.Actor, seen *
 	if err := sameOwner(ctx, tx, to.Namespace, ownerID); err != nil {
 		return err
 	}
+	if r.OwnerID != ownerID && !r.Private() {
+		rules, err := s.rules(ctx, tx, ownerID)
+		if err != nil {
+			return err
+		}
+		if _, err := rules.admit(r.Visibility, ""); err != nil {
+			return err
+		}
+	}
 	if old.Key() != to.Key() {
 		if err := s.makeWay(ctx, tx, r, old, to, ownerID); err != nil {
 			return err

@@ -44,6 +44,8 @@ type Hooks struct {
 	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string, named iter.Seq[hub.SHA256]) (int64, error)
 	// DropFiles takes a repository's rights to large files away; their bytes are collected later.
 	DropFiles func(ctx context.Context, tx *db.Tx, repoID string) error
+	// OwnerRules are what the owner of a repository has decided for all of theirs; nil: nobody has decided anything.
+	OwnerRules func(ctx context.Context, q db.Queryer, ownerID string) (OwnerRules, error)
 }
 
 // Service is the repositories of a hub.

@@ -76,7 +76,11 @@ func (s *Service) SetSettings(ctx context.Context, actor hub.Actor, r *Repo, in 
 		if now, err = s.Get(ctx, tx, r.RowID); err != nil {
 			return err
 		}
+		was := now.Visibility
 		if err := in.apply(now); err != nil {
+			return err
+		}
+		if err := s.mayBecome(ctx, tx, now, was); err != nil {
 			return err
 		}
 		if err := updateSettings(ctx, tx, now); err != nil {
@@ -88,6 +92,18 @@ func (s *Service) SetSettings(ctx context.Context, actor hub.Actor, r *Repo, in 
 		return nil, errs.Wrap("repo.SetSettings", err)
 	}
 	return s.settingsAnswer(now), nil
+}
+
+// mayBecome refuses to make a repository public where its owner has forbidden it. One that is public already may stay so.
+func (s *Service) mayBecome(ctx context.Context, tx *db.Tx, r *Repo, was hub.Visibility) error {
+	if r.Visibility == was {
+		return nil
+	}
+	rules, err := s.rules(ctx, tx, r.OwnerID)
+	if err == nil {
+		_, err = rules.admit(r.Visibility, "")
+	}
+	return err
 }
 
 func (in Settings) changesAccess() bool {

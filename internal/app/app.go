@@ -126,7 +126,8 @@ func (a *App) build(ctx context.Context) error {
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
-	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles})
+	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
+	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete}})
 	return nil
 }
 

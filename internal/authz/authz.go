@@ -85,18 +85,10 @@ func (a *Authorizer) CreateIn(ctx context.Context, actor hub.Actor, ownerID stri
 	if actor.SiteAdmin || kind == account.KindUser && ownerID == actor.UserID {
 		return nil
 	}
-	role := hub.RoleNone
-	if kind == account.KindOrg {
-		roles, err := a.members.of(ctx, actor.UserID)
-		if err != nil {
-			return err
-		}
-		role = roles[ownerID]
+	if kind != account.KindOrg {
+		return errs.New(errs.Forbidden, "You don't have the rights to create repositories under this namespace: it belongs to another user")
 	}
-	if !role.AtLeast(hub.RoleContributor) {
-		return errs.New(errs.Forbidden, "You don't have the rights to create repositories under this namespace: it takes the role contributor, write or admin in the organization")
-	}
-	return nil
+	return a.members.mayCreate(ctx, ownerID, actor.UserID)
 }
 
 // ReadableOwners says whose private repositories the actor may read: of all owners, or of those listed. Listings and

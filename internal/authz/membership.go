@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/org"
 )
@@ -24,4 +25,22 @@ func newMemberships(d *db.DB) *memberships {
 // of returns a user's roles. The map is shared: it is read only.
 func (m *memberships) of(ctx context.Context, userID string) (map[string]hub.Role, error) {
 	return m.kept.Get(userID, func() (map[string]hub.Role, error) { return org.Roles(ctx, m.db, userID) })
+}
+
+// mayCreate asks whether a user's role in an organisation is enough to create repositories there, by its own settings.
+func (m *memberships) mayCreate(ctx context.Context, orgID, userID string) error {
+	roles, err := m.of(ctx, userID)
+	if err != nil {
+		return err
+	}
+	least := hub.RoleContributor
+	if roles[orgID].AtLeast(least) {
+		if least, err = org.CreateRole(ctx, m.db, orgID); err != nil {
+			return err
+		}
+	}
+	if !roles[orgID].AtLeast(least) {
+		return errs.New(errs.Forbidden, "You don't have the rights to create repositories under this namespace: it takes the role %s or more in the organization", least)
+	}
+	return nil
 }

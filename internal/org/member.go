@@ -2,20 +2,12 @@ package org
 
 import (
 	"context"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 )
-
-// Member is a user's place in an organisation.
-type Member struct {
-	UserID    string
-	Role      hub.Role
-	CreatedAt time.Time
-}
 
 // Roles maps the organisations of a user to the user's role there.
 func Roles(ctx context.Context, q db.Queryer, userID string) (map[string]hub.Role, error) {
@@ -35,17 +27,18 @@ func Roles(ctx context.Context, q db.Queryer, userID string) (map[string]hub.Rol
 
 // RoleOf is a user's role in an organisation, hub.RoleNone for who is no member.
 func (s *Service) RoleOf(ctx context.Context, orgID, userID string) (hub.Role, error) {
-	role, err := roleOf(ctx, s.db, orgID, userID)
+	role, _, err := roleOf(ctx, s.db, orgID, userID)
 	return role, errs.Wrap("org.RoleOf", err)
 }
 
-func roleOf(ctx context.Context, q db.Queryer, orgID, userID string) (hub.Role, error) {
-	var role string
-	err := q.Get(ctx, &role, getRole, orgID, userID)
+// roleOf tells a member without access from who is no member.
+func roleOf(ctx context.Context, q db.Queryer, orgID, userID string) (role hub.Role, member bool, err error) {
+	var word string
+	err = q.Get(ctx, &word, getRole, orgID, userID)
 	if db.IsNoRows(err) {
-		return hub.RoleNone, nil
+		return hub.RoleNone, false, nil
 	}
-	return hub.Role(role), err
+	return hub.Role(word), err == nil, err
 }
 
 // OrgsOf lists the organisations of a user by name; it is account.Options.Orgs.
@@ -66,70 +59,125 @@ func (s *Service) OrgsOf(ctx context.Context, userID string) ([]account.Membersh
 	return list, nil
 }
 
-// Members is a page of an organisation's members in order of their ids.
-func (s *Service) Members(ctx context.Context, orgID string, p hub.Page) ([]Member, string, error) {
-	p = p.Clamp(onPage, maxOnPage)
-	var rows []struct {
-		UserID    string `db:"user_id"`
-		Role      string
-		CreatedAt int64 `db:"created_at"`
-	}
-	if err := s.db.Select(ctx, &rows, listMembers, orgID, p.Cursor, p.Limit+1); err != nil {
-		return nil, "", errs.Wrap("org.Members", err)
-	}
-	next := ""
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		next = rows[p.Limit-1].UserID
-	}
-	members := make([]Member, len(rows))
-	for i, r := range rows {
-		members[i] = Member{UserID: r.UserID, Role: hub.Role(r.Role), CreatedAt: time.UnixMicro(r.CreatedAt).UTC()}
-	}
-	return members, next, nil
-}
-
 // SetMember makes a user a member, or changes the role of one.
 func (s *Service) SetMember(ctx context.Context, orgID, userID string, role hub.Role) error {
-	if _, ok := hub.ParseRole(string(role)); !ok {
-		return errs.New(errs.Invalid, "A role is no_access, read, contributor, write or admin, not %q", role)
+	if err := checkRole(role); err != nil {
+		return err
 	}
 	return errs.Wrap("org.SetMember", s.db.Tx(ctx, func(tx *db.Tx) error {
-		if role != hub.RoleAdmin {
-			if err := keepLastAdmin(ctx, tx, orgID, userID); err != nil {
-				return err
-			}
-		}
-		was, err := memberRole(ctx, tx, orgID, userID)
-		if err != nil || was == role {
+		was, member, err := roleOf(ctx, tx, orgID, userID)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, putMember, orgID, userID, string(role), time.Now().UnixMicro()); err != nil {
-			return err
+		if !member {
+			return s.Join(ctx, tx, orgID, userID, role, nil)
 		}
-		return noteMember(ctx, tx, orgID, userID, was, role)
+		return s.changeRole(ctx, tx, orgID, userID, was, role)
 	}))
+}
+
+// AddMember makes a user a member; errs.Conflict for who is one.
+func (s *Service) AddMember(ctx context.Context, orgID, userID string, role hub.Role) error {
+	if err := checkRole(role); err != nil {
+		return err
+	}
+	return errs.Wrap("org.AddMember", s.db.Tx(ctx, func(tx *db.Tx) error {
+		return s.Join(ctx, tx, orgID, userID, role, nil)
+	}))
+}
+
+// Join makes a user a member as part of tx; errs.Conflict for who is one, whatever the role. how is noted.
+func (s *Service) Join(ctx context.Context, tx *db.Tx, orgID, userID string, role hub.Role, how map[string]any) error {
+	if _, err := one(ctx, tx, getByID, orgID); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, insertMember, orgID, userID, string(role), s.now().UnixMicro())
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errs.New(errs.Conflict, "This user is a member of the organization already")
+	}
+	if _, err := tx.Exec(ctx, dropJoinRequest, orgID, userID); err != nil {
+		return err
+	}
+	data := map[string]any{"role": string(role)}
+	for k, v := range how {
+		data[k] = v
+	}
+	return s.recordOf(ctx, tx, "org.member.add", orgID, userID, data)
+}
+
+// SetRole changes the role of a member; errs.NotFound for who is none.
+func (s *Service) SetRole(ctx context.Context, orgID, userID string, role hub.Role) error {
+	if err := checkRole(role); err != nil {
+		return err
+	}
+	return errs.Wrap("org.SetRole", s.db.Tx(ctx, func(tx *db.Tx) error {
+		was, member, err := roleOf(ctx, tx, orgID, userID)
+		if err != nil {
+			return err
+		}
+		if !member {
+			return noMember()
+		}
+		return s.changeRole(ctx, tx, orgID, userID, was, role)
+	}))
+}
+
+func (s *Service) changeRole(ctx context.Context, tx *db.Tx, orgID, userID string, was, role hub.Role) error {
+	if was == role {
+		return nil
+	}
+	if was == hub.RoleAdmin {
+		if err := keepAdmin(ctx, tx, orgID, userID); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, setRole, string(role), orgID, userID); err != nil {
+		return err
+	}
+	return s.recordOf(ctx, tx, "org.member.role", orgID, userID, map[string]any{"role": string(role), "from": string(was)})
 }
 
 // RemoveMember ends a membership.
 func (s *Service) RemoveMember(ctx context.Context, orgID, userID string) error {
-	return errs.Wrap("org.RemoveMember", s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := keepLastAdmin(ctx, tx, orgID, userID); err != nil {
-			return err
-		}
-		was, err := memberRole(ctx, tx, orgID, userID)
+	return errs.Wrap("org.RemoveMember", s.remove(ctx, orgID, userID, "org.member.remove"))
+}
+
+// Leave ends the caller's own membership, also one without access.
+func (s *Service) Leave(ctx context.Context, orgID, userID string) error {
+	return errs.Wrap("org.Leave", s.remove(ctx, orgID, userID, "org.member.leave"))
+}
+
+func (s *Service) remove(ctx context.Context, orgID, userID, kind string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		was, member, err := roleOf(ctx, tx, orgID, userID)
 		if err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, deleteMember, orgID, userID)
-		if err == nil && n == 0 {
-			return errs.New(errs.NotFound, "This user is no member of the organization")
+		if !member {
+			return noMember()
 		}
-		if err != nil {
+		if was == hub.RoleAdmin {
+			if err := keepAdmin(ctx, tx, orgID, userID); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, deleteMember, orgID, userID); err != nil {
 			return err
 		}
-		return noteMember(ctx, tx, orgID, userID, was, "")
-	}))
+		return s.recordOf(ctx, tx, kind, orgID, userID, map[string]any{"from": string(was)})
+	})
+}
+
+func noMember() error { return errs.New(errs.NotFound, "This user is no member of the organization") }
+
+func checkRole(role hub.Role) error {
+	if _, ok := hub.ParseRole(string(role)); !ok {
+		return errs.New(errs.Invalid, "A role is no_access, read, contributor, write or admin, not %q", clip(string(role)))
+	}
+	return nil
 }
 
 // CheckUserDelete refuses to lose the last admin of an organisation; it is one of account.Options.BeforeDelete.
@@ -144,13 +192,13 @@ func (s *Service) CheckUserDelete(ctx context.Context, q db.Queryer, userID stri
 	return nil
 }
 
-func keepLastAdmin(ctx context.Context, tx *db.Tx, orgID, userID string) error {
-	var admins []string
-	if err := tx.Select(ctx, &admins, adminsOf, orgID); err != nil {
-		return err
-	}
-	if len(admins) == 1 && admins[0] == userID {
+// keepAdmin makes sure that an organisation has an admin besides a user, one who may sign in: suspended admins could help
+// nobody.
+func keepAdmin(ctx context.Context, tx *db.Tx, orgID, userID string) error {
+	var other string
+	err := tx.Get(ctx, &other, anotherAdmin, orgID, userID)
+	if db.IsNoRows(err) {
 		return errs.New(errs.Conflict, "This is the last admin of the organization: make another member admin first")
 	}
-	return nil
+	return err
 }

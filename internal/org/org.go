@@ -16,14 +16,15 @@ const (
 	maxFullname = 128
 	onPage      = 100
 	maxOnPage   = 1000
+	maxLed      = 100 // organisations that one user may be admin of when making another: names are not for hoarding
 )
 
 // Org is an organisation.
 type Org struct {
 	ID        string
 	Name      string
-	Fullname  string
 	CreatedAt time.Time
+	Settings
 }
 
 // NewOrg is what Create needs. AdminID is the user who becomes its first admin.
@@ -35,21 +36,23 @@ type NewOrg struct {
 }
 
 type orgRow struct {
-	ID        string
-	Name      string
-	Fullname  string
-	CreatedAt int64 `db:"created_at"`
+	ID                string
+	Name              string
+	Fullname          string
+	DefaultVisibility string `db:"default_visibility"`
+	ForcePrivate      bool   `db:"force_private"`
+	CreateRole        string `db:"create_role"`
+	MembersPublic     bool   `db:"members_public"`
+	JoinRequests      bool   `db:"join_requests"`
+	CreatedAt         int64  `db:"created_at"`
 }
 
 func (r orgRow) org() *Org {
-	return &Org{ID: r.ID, Name: r.Name, Fullname: r.Fullname, CreatedAt: time.UnixMicro(r.CreatedAt).UTC()}
+	return &Org{ID: r.ID, Name: r.Name, CreatedAt: fromMicros(r.CreatedAt), Settings: Settings{
+		Fullname: r.Fullname, DefaultVisibility: hub.Visibility(r.DefaultVisibility), ForcePrivate: r.ForcePrivate,
+		CreateRole: hub.Role(r.CreateRole), MembersPublic: r.MembersPublic, JoinRequests: r.JoinRequests,
+	}}
 }
-
-// Service is the organisations of one hub.
-type Service struct{ db *db.DB }
-
-// New makes the service.
-func New(d *db.DB) *Service { return &Service{db: d} }
 
 // Create makes an organisation with its first admin and claims the name.
 func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
@@ -57,40 +60,70 @@ func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
 	if err := account.CheckName(n.Name, n.SkipNameCheck); err != nil {
 		return nil, err
 	}
-	if utf8.RuneCountInString(n.Fullname) > maxFullname || strings.ContainsFunc(n.Fullname, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return nil, errs.New(errs.Invalid, "The full name must have at most %d characters and no control characters", maxFullname)
+	if err := checkFullname(n.Fullname); err != nil {
+		return nil, err
 	}
-	row := orgRow{ID: hub.NewID(), Name: n.Name, Fullname: n.Fullname, CreatedAt: time.Now().UnixMicro()}
+	id, now := hub.NewID(), s.now()
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := account.ClaimName(ctx, tx, row.Name, account.KindOrg, row.ID); err != nil {
+		var led int
+		if err := tx.Get(ctx, &led, countLed, n.AdminID); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, insertOrg, row.ID, row.Name, row.Fullname, row.CreatedAt); err != nil {
+		if led >= maxLed && !n.SkipNameCheck {
+			return errs.New(errs.Forbidden, "You are admin of %d organizations already, the most that one user may be when creating another", led)
+		}
+		if err := account.ClaimName(ctx, tx, n.Name, account.KindOrg, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, putMember, row.ID, n.AdminID, string(hub.RoleAdmin), row.CreatedAt); err != nil {
+		if _, err := tx.Exec(ctx, insertOrg, id, n.Name, n.Fullname, now.UnixMicro()); err != nil {
 			return err
 		}
-		return note(ctx, tx, "org.create", row.ID, map[string]any{"name": row.Name, "admin": n.AdminID})
+		if _, err := tx.Exec(ctx, putMember, id, n.AdminID, string(hub.RoleAdmin), now.UnixMicro()); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "org.create", id, map[string]any{"name": n.Name, "admin": n.AdminID})
 	})
 	if err != nil {
 		return nil, errs.Wrap("org.Create", err)
 	}
-	return row.org(), nil
+	return s.GetByID(ctx, id)
 }
+
+func checkFullname(name string) error {
+	if utf8.RuneCountInString(name) > maxFullname || !db.IsText(name) || strings.ContainsFunc(name, isControl) {
+		return errs.New(errs.Invalid, "The full name must have at most %d characters and no control characters", maxFullname)
+	}
+	return nil
+}
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 // Get finds an organisation by name, compared without case.
 func (s *Service) Get(ctx context.Context, name string) (*Org, error) {
+	if !db.IsText(name) {
+		return nil, notFound()
+	}
+	return one(ctx, s.db, getByName, strings.ToLower(name))
+}
+
+// GetByID finds an organisation by id.
+func (s *Service) GetByID(ctx context.Context, id string) (*Org, error) {
+	return one(ctx, s.db, getByID, id)
+}
+
+func one(ctx context.Context, q db.Queryer, query, key string) (*Org, error) {
 	var row orgRow
-	err := s.db.Get(ctx, &row, getByName, strings.ToLower(name))
+	err := q.Get(ctx, &row, query, key)
 	if db.IsNoRows(err) {
-		return nil, errs.New(errs.NotFound, "Organization not found")
+		return nil, notFound()
 	}
 	if err != nil {
 		return nil, errs.Wrap("org.Get", err)
 	}
 	return row.org(), nil
 }
+
+func notFound() error { return errs.New(errs.NotFound, "Organization not found") }
 
 // List is a page of the organisations in order of their names, with the cursor of the next page, empty at the end.
 func (s *Service) List(ctx context.Context, p hub.Page) ([]*Org, string, error) {

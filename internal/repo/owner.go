@@ -46,14 +46,23 @@ func (o OwnerRules) ofNew() hub.Visibility {
 	return o.DefaultVisibility
 }
 
-// CheckUserDelete refuses to let an owner go while repositories would be left behind.
+// CheckUserDelete refuses to let a user go while repositories would be left behind.
 func CheckUserDelete(ctx context.Context, q db.Queryer, ownerID string) error {
+	return ownsNothing(ctx, q, ownerID, "The account still owns %d repositories: delete or move them first.")
+}
+
+// CheckOrgDelete refuses to let an organisation go while repositories would be left behind.
+func CheckOrgDelete(ctx context.Context, q db.Queryer, ownerID string) error {
+	return ownsNothing(ctx, q, ownerID, "The organization still owns %d repositories: delete or move them first, or delete it together with them.")
+}
+
+func ownsNothing(ctx context.Context, q db.Queryer, ownerID, refusal string) error {
 	var n int64
 	if err := q.Get(ctx, &n, `SELECT count(*) FROM repo WHERE owner_id = ?`, ownerID); err != nil {
 		return errs.Wrap("repo.CheckUserDelete", err)
 	}
 	if n > 0 {
-		return errs.New(errs.Conflict, "The account still owns %d repositories: delete or move them first.", n)
+		return errs.New(errs.Conflict, refusal, n)
 	}
 	return nil
 }

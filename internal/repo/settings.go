@@ -115,12 +115,11 @@ func (in Settings) changesAccess() bool {
 	return false
 }
 
-// settingsAnswer is the union of what the Hub and the Settings API answer.
+// settingsAnswer is the union of what the Hub and the Settings API answer, and no more: the Hub's schema is closed.
 func (s *Service) settingsAnswer(r *Repo) Document {
 	return Document{
 		"success": true, "message": "Repository settings updated successfully",
 		"private": r.Private(), "visibility": string(r.Visibility), "gated": gatedValue(r.Gated), "discussionsDisabled": r.NoDiscussions,
-		"lfs_threshold_bytes": r.LFSThreshold, "lfs_keep_versions": r.LFSKeepVersions, "lfs_suffix_rules": r.SuffixRules(),
 	}
 }
 

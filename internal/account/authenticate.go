@@ -44,11 +44,12 @@ func (s *Service) loadToken(ctx context.Context, key string) (hub.Actor, time.Ti
 		UserID    string `db:"user_id"`
 		Name      string
 		SiteAdmin bool `db:"site_admin"`
+		Client    string
 	}
 	err := s.db.Get(ctx, &row, getActor, strings.TrimPrefix(key, "t:"))
 	return hub.Actor{
 		UserID: row.UserID, Name: row.Name, SiteAdmin: row.SiteAdmin,
-		Proof: hub.ProofToken, TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
+		Proof: proofOf(row.Client), TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
 	}, fromMicros(row.ExpiresAt), err
 }
 

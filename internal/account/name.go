@@ -27,7 +27,7 @@ var (
 var routed = set(`
 	api datasets spaces models kernels buckets collections papers jobs organizations users resolve
 	login logout join signup settings new search admin-routes metrics healthz readyz
-	avatars well-known v1 v2 xorb xorbs shard shards chunk reconstruction reconstructions chunks xet cas lfs s3 dav oci oauth oauth2 oidc scim sso
+	avatars well-known v1 v2 xorb xorbs shard shards chunk reconstruction reconstructions chunks xet cas lfs s3 dav oci device oauth oauth2 oidc scim sso
 	assets static web favicon.ico robots.txt front cdn-cgi info git`)
 
 // reserved are names that Cairn may come to need, or that would pass for the hub itself.

@@ -38,6 +38,7 @@ func (s *Service) Present(ctx context.Context, userID, tokenID string) (hub.Acto
 		ExpiresAt *int64 `db:"expires_at"`
 		Name      string
 		SiteAdmin bool `db:"site_admin"`
+		Client    string
 	}
 	err := s.db.Get(ctx, &row, query, args...)
 	expired := row.ExpiresAt != nil && !time.UnixMicro(*row.ExpiresAt).After(s.now())
@@ -49,7 +50,7 @@ func (s *Service) Present(ctx context.Context, userID, tokenID string) (hub.Acto
 		TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
 	}
 	if tokenID != "" {
-		a.Proof = hub.ProofToken
+		a.Proof = proofOf(row.Client)
 	}
 	if end != "" {
 		a.Proof = hub.ProofKey

@@ -74,11 +74,22 @@ const (
 		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at
 		FROM token WHERE user_id = ? AND revoked_at IS NULL AND (id = ? OR name = ?) LIMIT 2`
 
-	revokeToken = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
-	touchToken  = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
+	revokeToken      = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
+	insertGivenToken = `
+		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at, client)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	takenTokenNames = `SELECT name FROM token WHERE user_id = ? AND revoked_at IS NULL AND name IN (?)`
+
+	renewGivenToken = `
+		UPDATE token SET hash = ?, hint = ?, expires_at = ?
+		WHERE id = ? AND user_id = ? AND client <> '' AND revoked_at IS NULL
+		  AND EXISTS (SELECT 1 FROM users u WHERE u.id = token.user_id AND u.disabled_at IS NULL)`
+
+	touchToken = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
 
 	getActor = `
-		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, u.id AS user_id, u.name, u.site_admin
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.client, u.id AS user_id, u.name, u.site_admin
 		FROM token t JOIN users u ON u.id = t.user_id
 		WHERE t.hash = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
 )
@@ -126,7 +137,7 @@ const (
 		FROM users WHERE id = ? AND disabled_at IS NULL`
 
 	getPresentToken = `
-		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, u.name, u.site_admin
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.client, u.name, u.site_admin
 		FROM token t JOIN users u ON u.id = t.user_id
 		WHERE u.id = ? AND t.id = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
 )

@@ -22,6 +22,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/mail"
+	"github.com/cairnhub/cairn/internal/oauth"
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/site"
@@ -48,6 +49,7 @@ type App struct {
 	xet      *xetstore.Store
 	repos    *repo.Service
 	content  *content.Service
+	oauth    *oauth.Service
 }
 
 // Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.
@@ -118,6 +120,7 @@ func (a *App) build(ctx context.Context) error {
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished})
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser}})
+	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
 	key, err := a.accounts.Secret(ctx, "repo")
 	if err != nil {
 		return err

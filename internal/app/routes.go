@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -15,6 +16,7 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd/gitapi"
 	"github.com/cairnhub/cairn/internal/httpd/hubapi"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
+	"github.com/cairnhub/cairn/internal/httpd/oauthapi"
 	"github.com/cairnhub/cairn/internal/httpd/webui"
 	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 	"github.com/cairnhub/cairn/internal/verify"
@@ -42,7 +44,8 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed}
+	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, OAuth: a.oauth}
+	tokens := &oauthapi.API{OAuth: a.oauth, Accounts: a.accounts, Avatar: hubapi.AvatarURL, Addr: func(r *http.Request) netip.Addr { return srv.Addr(r) }}
 	smart := &gitapi.API{Git: a.gitServer(), Authz: a.authz, Log: a.log}
 	unserved, err := unservedRoutes()
 	if err != nil {
@@ -51,7 +54,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	srv, err = httpd.New(httpd.Options{
 		Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Log: a.log, URL: a.cfg.URL, TrustedProxies: a.cfg.Proxies,
 		RateLimit: a.rateLimit(), Observe: observe,
-	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), smart.Routes(), ops.Routes(), unserved)
+	}, hub.Routes(), files.Routes(), xet.Routes(), large.Routes(), pages.Routes(), tokens.Routes(), smart.Routes(), ops.Routes(), unserved)
 	if err == nil {
 		pages.Addr = srv.Addr
 		srv.Registry().MustRegister(a.storageMetrics()...)

@@ -45,11 +45,12 @@ var layers = map[string]layer{
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
 	"internal/filelock": domain, "internal/mail": domain, "internal/site": domain,
+	"internal/oauth": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
 	"internal/httpd/lfsapi": transport, "internal/httpd/adminapi": transport, "internal/httpd/webui": transport,
-	"internal/httpd/gitapi": transport, "internal/sshd": transport,
+	"internal/httpd/oauthapi": transport, "internal/httpd/gitapi": transport, "internal/sshd": transport,
 
 	"internal/app": assembly, "cmd/cairn": command,
 
@@ -78,6 +79,7 @@ var siblings = map[string][]string{
 	"internal/xetstore":       {"internal/blob", "internal/db"},
 	"internal/account":        {"internal/mail", "internal/site"},
 	"internal/org":            {"internal/account", "internal/mail", "internal/site"},
+	"internal/oauth":          {"internal/account"},
 	"internal/authz":          {"internal/account", "internal/org"},
 	"internal/repo":           {"internal/account", "internal/authz"},
 	"internal/filelock":       {"internal/account"},
@@ -91,6 +93,7 @@ var siblings = map[string][]string{
 	"internal/httpd/adminapi": {"internal/httpd"},
 	"internal/httpd/webui":    {"internal/httpd"},
 	"internal/httpd/gitapi":   {"internal/httpd"},
+	"internal/httpd/oauthapi": {"internal/httpd"},
 }
 
 // onlyFor narrows who may import a package although it stands low enough.

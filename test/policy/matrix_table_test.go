@@ -262,6 +262,12 @@ var probes = map[string][]probe{
 	"addDeployKey":    {{body: freshKey}},
 	"deleteDeployKey": {{refused: true}},
 	"login":           {{headers: form, body: text("username=olga&password=correct+horse+battery+staple")}},
+	"startDevice":     {{headers: form, body: text("client_id=26be6b09-91c5-47da-9861-d2d2bb7a7e36")}},
+	"oauthToken":      {{headers: form, body: text("grant_type=refresh_token&refresh_token=none"), refused: true}},
+	"postUserinfo":    {{}},
+	"typeDeviceCode":  {{headers: form, body: text("code=none"), refused: true}},
+	"consentPage":     {{refused: true}}, // nobody has typed its code
+	"decideDevice":    {{headers: form, body: text("decision=deny"), refused: true}},
 	"logout":          {{headers: form, body: text("")}},
 	"asset":           {{refused: true}}, // its address holds the hash of its content
 	"gitInfoRefs":     {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
@@ -275,6 +281,7 @@ var probes = map[string][]probe{
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
 	"username": "reader", "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
+	"request": strings.Repeat("ab", 12),
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.

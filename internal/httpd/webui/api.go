@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/oauth"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
 )
@@ -19,6 +20,7 @@ type API struct {
 	Repos    *repo.Service
 	Content  *content.Service
 	Verify   *verify.Service
+	OAuth    *oauth.Service
 	// Addr is whom a login counts against: (*httpd.Server).Addr, set once the server exists. nil: the peer itself.
 	Addr func(r *http.Request) netip.Addr
 }
@@ -38,6 +40,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: avatar},
 		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
 	}
+	routes = append(routes, a.deviceRoutes()...)
 	for _, prefix := range []string{"", "/datasets", "/spaces"} {
 		base := prefix + "/{namespace}/{repo}"
 		routes = append(routes,

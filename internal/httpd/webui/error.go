@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 )
@@ -33,6 +34,13 @@ func RenderPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Erro
 		httpd.RenderHub(w, r, status, e)
 		return
 	}
+	if status == http.StatusUnauthorized && signsIn(r) {
+		for _, k := range []string{"WWW-Authenticate", "X-Error-Message", "X-Error-Code"} {
+			w.Header().Del(k)
+		}
+		seeOther(w, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
+		return
+	}
 	w.Header().Del("WWW-Authenticate") // or the browser asks for a password in a window of its own
 	if e.Code == errs.CodeRepoNotFound {
 		status = http.StatusNotFound
@@ -47,6 +55,13 @@ func RenderPage(w http.ResponseWriter, r *http.Request, status int, e *errs.Erro
 	if err := write(w, r, status, "error", p); err != nil {
 		httpd.RenderText(w, r, status, e)
 	}
+}
+
+// signsIn reports whether the request is for a page that nobody sees without an account, so that who has one signs in and
+// comes back. A wrong token in a header is no visitor.
+func signsIn(r *http.Request) bool {
+	rt := httpd.Of(r).Route
+	return rt != nil && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && rt.Right != authz.Public && !strings.HasPrefix(string(rt.Right), "repo-")
 }
 
 var headings = map[int]string{

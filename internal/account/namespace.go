@@ -49,11 +49,7 @@ func ReleaseName(ctx context.Context, tx *db.Tx, name, ownerID string) error {
 
 // Namespace finds who has a name, compared without case.
 func Namespace(ctx context.Context, q db.Queryer, name string) (Owner, error) {
-	var row struct {
-		OwnerID string `db:"owner_id"`
-		Kind    string
-		Name    string
-	}
+	var row ownerRow
 	if !db.IsText(name) {
 		return Owner{}, errs.New(errs.NotFound, "There is no user or organization named %q", name)
 	}
@@ -61,7 +57,26 @@ func Namespace(ctx context.Context, q db.Queryer, name string) (Owner, error) {
 	if db.IsNoRows(err) {
 		return Owner{}, errs.New(errs.NotFound, "There is no user or organization named %q", name)
 	}
-	return Owner{ID: row.OwnerID, Kind: Kind(row.Kind), Name: row.Name}, errs.Wrap("account.Namespace", err)
+	return row.owner(), errs.Wrap("account.Namespace", err)
+}
+
+// ownerRow is a name that is in use.
+type ownerRow struct {
+	OwnerID string `db:"owner_id"`
+	Kind    string
+	Name    string
+}
+
+func (r ownerRow) owner() Owner { return Owner{ID: r.OwnerID, Kind: Kind(r.Kind), Name: r.Name} }
+
+// OwnerByID finds the user or organisation with an id.
+func OwnerByID(ctx context.Context, q db.Queryer, id string) (Owner, error) {
+	var row ownerRow
+	err := q.Get(ctx, &row, getOwnerByID, id)
+	if db.IsNoRows(err) {
+		return Owner{}, errs.New(errs.NotFound, "There is no user or organization with this id")
+	}
+	return row.owner(), errs.Wrap("account.OwnerByID", err)
 }
 
 // Namespace finds who has a name, compared without case; q nil reads committed rows.

@@ -17,6 +17,8 @@ const (
 	releaseName = `UPDATE namespace SET held_until = ? WHERE name_key = ? AND owner_id = ? AND held_until IS NULL`
 
 	getNamespace = `SELECT owner_id, kind, name FROM namespace WHERE name_key = ? AND held_until IS NULL`
+
+	getOwnerByID = `SELECT owner_id, kind, name FROM namespace WHERE owner_id = ? AND held_until IS NULL LIMIT 1`
 )
 
 // Users.

@@ -24,6 +24,7 @@ import (
 	"github.com/cairnhub/cairn/internal/mail"
 	"github.com/cairnhub/cairn/internal/oauth"
 	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/site"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -47,6 +48,7 @@ type App struct {
 	git      *gitstore.Store
 	copies   *gitstore.Copies
 	xet      *xetstore.Store
+	quota    *quota.Service
 	repos    *repo.Service
 	content  *content.Service
 	oauth    *oauth.Service
@@ -115,22 +117,24 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log})
-	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize})
+	a.quota = quota.New(quota.Deps{DB: a.db, Log: a.log, Defaults: a.quotaDefaults})
+	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize, Grow: a.quota.GrowPacks})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
-	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished})
+	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, Grow: a.quota.GrowLarge})
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser}})
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser, quota.DropOwner}})
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
 	key, err := a.accounts.Secret(ctx, "repo")
 	if err != nil {
 		return err
 	}
-	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
+	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
-	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.jobs, a.log, content.Limits{
+	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
-	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete}})
+	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, quota.DropOwner}})
+	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos.SetUsedStorage)
 	return nil
 }
 
@@ -140,6 +144,23 @@ func mailSender(cfg *config.Config) (mail.Sender, error) {
 		return nil, nil
 	}
 	return mail.NewSMTP(cfg.SMTPURL, cfg.MailFrom)
+}
+
+// quotaDefaults are the quotas of whoever has none of their own.
+func (a *App) quotaDefaults(ctx context.Context, q db.Queryer) (d quota.Defaults, err error) {
+	set, err := a.site.In(ctx, q)
+	for _, one := range []struct {
+		to   *int64
+		from *int64
+	}{
+		{&d.UserPrivate, set.UserQuota.Private}, {&d.UserPublic, set.UserQuota.Public},
+		{&d.OrgPrivate, set.OrgQuota.Private}, {&d.OrgPublic, set.OrgQuota.Public}, {&d.Repo, set.RepoQuota},
+	} {
+		if *one.to = quota.NoLimit; one.from != nil {
+			*one.to = *one.from
+		}
+	}
+	return d, err
 }
 
 // dropFiles takes from a repository that is deleted what it has beside git.
@@ -181,6 +202,9 @@ func (a *App) Repo(ctx context.Context, path string) (*repo.Repo, error) {
 	r, _, err := a.repos.Find(ctx, nil, id)
 	return r, err
 }
+
+// Quota is what may be stored.
+func (a *App) Quota() *quota.Service { return a.quota }
 
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }

@@ -41,6 +41,9 @@ func (s *Service) Commit(ctx context.Context, actor hub.Actor, r *repo.Repo, n N
 	if err := n.check(); err != nil {
 		return hub.OID{}, err
 	}
+	if err := s.quota.Room(ctx, r.RowID, 0); err != nil {
+		return hub.OID{}, err
+	}
 	w := s.git.NewPack(ctx, r.RowID)
 	defer w.Abort()
 	c := &changes{typ: r.Type, byPath: map[string]int{}, deletes: map[int]deletion{}}

@@ -122,6 +122,7 @@ func (d *removal) remove(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
+	d.s.quota.Allow(ctx, tx)
 	if err := d.s.xet.Remove(ctx, tx, d.repo.RowID, files); err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (d *removal) remove(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	return d.s.enqueueRefresh(ctx, tx, d.repo.RowID) // it also measures the storage that is used
+	return d.s.enqueueRefresh(ctx, tx, d.repo.RowID)
 }
 
 // known are the files to remove; one that was deleted before, and may still be in the history, is no error.

@@ -39,9 +39,6 @@ func (s *Service) CopyLarge(ctx context.Context, actor hub.Actor, src, target *r
 		if err := s.xet.Link(ctx, tx, target.RowID, link); err != nil {
 			return err
 		}
-		if err := s.enqueueRefresh(ctx, tx, target.RowID); err != nil { // it also measures the storage that is used
-			return err
-		}
 		return event.Append(ctx, tx, event.Event{RepoID: target.RowID, OwnerID: target.OwnerID, Kind: "repo.large.copy", ActorID: actor.UserID,
 			Data: map[string]any{"from": src.RowID, "files": len(link)}})
 	})

@@ -68,7 +68,7 @@ func (s *Service) Preupload(ctx context.Context, snap *Snapshot, files []Candida
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, s.hasRoom(ctx, snap.Repo.RowID, files, out)
 }
 
 // currentOID is what a client compares with its own hash to skip a file that has not changed.

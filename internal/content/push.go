@@ -107,6 +107,12 @@ func (p *push) refuse(i int, err error) {
 	}
 }
 
+func (p *push) refuseAll(err error) {
+	for i := range p.Commands {
+		p.refuse(i, err)
+	}
+}
+
 // refuseRest refuses the commands that nothing is wrong with on account of the first that something is wrong with.
 func (p *push) refuseRest(format string, needsPack bool) {
 	bad := slices.IndexFunc(p.reason, func(r string) bool { return r != "" })
@@ -216,7 +222,11 @@ func (p *push) land(ctx context.Context, incoming *gitstore.Incoming) error {
 			return err
 		}
 		if packs == nil && incoming != nil && slices.ContainsFunc(ups, func(u gitstore.RefUpdate) bool { return !u.New.IsZero() }) {
-			pack, err := incoming.Keep(ctx)
+			pack, err := p.keep(ctx, incoming)
+			if overQuota(err) {
+				p.refuseAll(err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -230,10 +240,8 @@ func (p *push) land(ctx context.Context, incoming *gitstore.Incoming) error {
 			p.s.afterPush(ctx, p.repo, ups)
 			return nil
 		}
-		if errs.Is(err, errs.Invalid) { // a large file was deleted since it was proved
-			for i := range p.Commands {
-				p.refuse(i, err)
-			}
+		if errs.Is(err, errs.Invalid) || overQuota(err) { // Invalid: a large file was deleted since it was proved
+			p.refuseAll(err)
 			return nil
 		}
 		if !errs.Is(err, errs.Conflict) {

@@ -34,23 +34,7 @@ func (s *Service) refreshJob(ctx context.Context, payload json.RawMessage) error
 	if err := json.Unmarshal(payload, &j); err != nil {
 		return err
 	}
-	if err := s.Refresh(ctx, j.RepoID); err != nil {
-		return err
-	}
-	return s.measure(ctx, j.RepoID)
-}
-
-// measure records how many bytes the repository takes: its distinct large files and its packs.
-func (s *Service) measure(ctx context.Context, repoID string) error {
-	large, err := s.xet.Usage(ctx, s.db, repoID)
-	if err != nil {
-		return err
-	}
-	packs, err := s.git.Usage(ctx, s.db, repoID)
-	if err != nil {
-		return err
-	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return s.repos.SetUsedStorage(ctx, tx, repoID, large+packs) })
+	return s.Refresh(ctx, j.RepoID)
 }
 
 // refreshNow derives the facts while the committer waits, so that what they read next is true. If it fails, the job

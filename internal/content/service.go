@@ -13,6 +13,7 @@ import (
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/slot"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -32,6 +33,7 @@ type Service struct {
 	copies *gitstore.Copies
 	xet    *xetstore.Store
 	repos  *repo.Service
+	quota  *quota.Service
 	jobs   *jobs.Queue
 	locks  *filelock.Service
 	log    *slog.Logger
@@ -46,8 +48,8 @@ type Service struct {
 }
 
 // New builds the service.
-func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *repo.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
-	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1),
+func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *repo.Service, u *quota.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
+	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, quota: u, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1),
 		computing: slot.Of(runtime.GOMAXPROCS(0)), blaming: slot.Of((runtime.GOMAXPROCS(0) + 1) / 2), packing: slot.Of(runtime.GOMAXPROCS(0)),
 		rewriting: slot.Of(rewritesAtOnce)}
 	s.locks = filelock.New(d)

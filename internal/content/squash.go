@@ -46,7 +46,7 @@ func (s *Service) SuperSquash(ctx context.Context, actor hub.Actor, r *repo.Repo
 	if err != nil {
 		return hub.OID{}, err
 	}
-	err = s.publish(ctx, actor, r, []*gitstore.Pack{pack}, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.squash", false)
+	err = s.publish(ctx, actor, r, []*gitstore.Pack{pack}, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid}, "repo.squash", false, s.allow)
 	if errs.Is(err, errs.Conflict) {
 		return hub.OID{}, errs.New(errs.Conflict, "The branch was updated meanwhile; try again.")
 	}

@@ -63,10 +63,7 @@ func (s *Service) collectJob(ctx context.Context, payload json.RawMessage) error
 		return err
 	}
 	s.log.Info("collected", "repo", j.RepoID, "objects", done.Objects, "packs", done.Packs, "bytes", done.Bytes)
-	if err := s.db.Settle(ctx); err != nil {
-		return err
-	}
-	return s.measure(ctx, j.RepoID)
+	return s.db.Settle(ctx)
 }
 
 // CollectAll is the schedule that looks for repositories of which refs moved away longer ago than keep.
@@ -125,7 +122,6 @@ func (s *Service) Tidy(ctx context.Context, keep Keep) (t Tidied, err error) {
 			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
 		case done.Objects > 0:
 			t.Repos, t.Objects = t.Repos+1, t.Objects+done.Objects
-			return s.measure(ctx, id)
 		}
 		return nil
 	})

@@ -14,7 +14,9 @@ type Tx struct {
 	session session
 	failed  error // the first failed statement; the transaction can only roll back
 	open    []*sqlx.Rows
+	before  []func() error
 	after   []func()
+	kept    map[any]any
 
 	statements *atomic.Uint64
 }
@@ -36,6 +38,23 @@ func (t *Tx) Dialect() Dialect { return t.dialect }
 
 // AfterCommit has f run after the commit, in the order given, before DB.Tx returns. After a rollback it does not run.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// BeforeCommit has f run in the transaction after all else that it does, in the order given. Its error rolls back. It is
+// for what is settled once however many steps contribute to it.
+func (t *Tx) BeforeCommit(f func() error) { t.before = append(t.before, f) }
+
+// Value is what the transaction carries by a key; what make returned when it was first asked for.
+func (t *Tx) Value(key any, make func() any) any {
+	v, ok := t.kept[key]
+	if !ok {
+		if t.kept == nil {
+			t.kept = map[any]any{}
+		}
+		v = make()
+		t.kept[key] = v
+	}
+	return v
+}
 
 func (t *Tx) Get(ctx context.Context, dst any, query string, args ...any) error {
 	return t.run(ctx, func() error { return t.session.get(ctx, dst, query, args) })
@@ -79,10 +98,10 @@ func (t *Tx) run(ctx context.Context, statement func() error) error {
 // body runs f and ends what it left open. Its error says that the transaction must roll back.
 func (t *Tx) body(ctx context.Context, f func(*Tx) error) error {
 	err := f(t)
-	for _, rows := range t.open {
-		if e := errors.Join(rows.Err(), rows.Close()); e != nil && t.failed == nil {
-			t.failed = e
-		}
+	t.closeRows()
+	for i := 0; err == nil && t.failed == nil && i < len(t.before); i++ {
+		err = t.before[i]()
+		t.closeRows()
 	}
 	if err == nil {
 		err = t.failed
@@ -91,6 +110,15 @@ func (t *Tx) body(ctx context.Context, f func(*Tx) error) error {
 		err = ctx.Err()
 	}
 	return err
+}
+
+func (t *Tx) closeRows() {
+	for _, rows := range t.open {
+		if e := errors.Join(rows.Err(), rows.Close()); e != nil && t.failed == nil {
+			t.failed = e
+		}
+	}
+	t.open = nil
 }
 
 func (t *Tx) committed() {

@@ -80,14 +80,20 @@ func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, c *RepoCopy) error {
 	if err := copyRows(ctx, tx, c.from, c.to); err != nil {
 		return errs.Wrap("gitstore.CopyRepo", err)
 	}
-	if len(c.victims) == 0 {
-		return nil
+	if len(c.victims) > 0 {
+		by := epochs{}
+		if c.pack.cat != nil {
+			by.Seq = 1
+		}
+		if err := s.replacePacks(ctx, tx, c.to, c.victims, c.pack, by); err != nil {
+			return err
+		}
 	}
-	by := epochs{}
-	if c.pack.cat != nil {
-		by.Seq = 1
+	bytes, err := s.Usage(ctx, tx, c.to)
+	if err == nil {
+		s.grow(ctx, tx, c.to, bytes, false)
 	}
-	return s.replacePacks(ctx, tx, c.to, c.victims, c.pack, by)
+	return err
 }
 
 // still says errMoved when the original is not as it was when it was looked at.

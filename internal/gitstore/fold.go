@@ -146,7 +146,16 @@ func (s *Store) swapPacks(ctx context.Context, tx *db.Tx, repoID string, old []*
 			return err
 		}
 	}
+	s.grow(ctx, tx, repoID, p.Size()-sizeOf(old), true)
 	return s.replacePacks(ctx, tx, repoID, old, p, by)
+}
+
+// sizeOf is the bytes of some packs.
+func sizeOf(packs []*pack) (bytes int64) {
+	for _, p := range packs {
+		bytes += p.size
+	}
+	return bytes
 }
 
 // swapBatch is the number of rows that one statement names.

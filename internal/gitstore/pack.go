@@ -74,6 +74,7 @@ func (s *Store) addPack(ctx context.Context, tx *db.Tx, repoID string, p *Pack) 
 		}
 	}
 	tx.AfterCommit(func() { s.feed(repoID, p, now.Seq, now.Folds) })
+	s.grow(ctx, tx, repoID, p.Size(), false)
 	return now, s.insertPack(ctx, tx, repoID, p, now.Seq)
 }
 

@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,6 +28,10 @@ type Options struct {
 	InlineMax        int64  // packs and catalogs up to this size live in their row (1 MiB)
 	InlineCacheBytes int64  // memory for packs that live in their row (64 MiB)
 	FoldAt           int    // number of packs of one size class that makes a fold worth while (16)
+
+	// Grow is told in each transaction by how many bytes a repository's packs grow, or shrink; upkeep: by the store's own
+	// tidying, which nobody asked for. DeleteRepo tells nothing. nil: nobody is told.
+	Grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64, upkeep bool)
 }
 
 func (o Options) orDefault() Options {
@@ -97,6 +102,13 @@ func (s *Store) cacheDir() (string, error) {
 	}
 	dir := filepath.Join(s.o.CacheDir, "packs") // its own, for old files in it are deleted
 	return dir, os.MkdirAll(dir, 0o700)
+}
+
+// grow tells who counts that a repository's packs take more bytes, or less.
+func (s *Store) grow(ctx context.Context, tx *db.Tx, repoID string, bytes int64, upkeep bool) {
+	if s.o.Grow != nil && bytes != 0 {
+		s.o.Grow(ctx, tx, repoID, bytes, upkeep)
+	}
 }
 
 // forget drops what is cached of a repository.

@@ -39,6 +39,7 @@ func (s *Service) erase(ctx context.Context, tx *db.Tx, actor hub.Actor, r *Repo
 	if _, err := deleteRepo(ctx, tx, r.RowID); err != nil {
 		return err
 	}
+	s.quota.Drop(ctx, tx, r.RowID)
 	if err := s.git.DeleteRepo(ctx, tx, r.RowID); err != nil {
 		return err
 	}

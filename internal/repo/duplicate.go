@@ -91,18 +91,10 @@ func (s *Service) copyInto(ctx context.Context, tx *db.Tx, actor hub.Actor, src,
 	return s.record(ctx, tx, "repo.duplicate", actor, r, map[string]any{"from": src.ID().String()})
 }
 
-// copyLarge gives the copy the large files that its packs name. What it takes is counted anew: it may be less.
+// copyLarge gives the copy the large files that its packs name.
 func (s *Service) copyLarge(ctx context.Context, tx *db.Tx, from, to string, c *gitstore.RepoCopy) error {
-	used, err := s.git.Usage(ctx, tx, to)
-	if err != nil {
-		return err
+	if s.hooks.CopyFiles == nil {
+		return nil
 	}
-	if s.hooks.CopyFiles != nil {
-		large, err := s.hooks.CopyFiles(ctx, tx, from, to, c.Pointers())
-		if err != nil {
-			return err
-		}
-		used += large
-	}
-	return s.SetUsedStorage(ctx, tx, to, used)
+	return s.hooks.CopyFiles(ctx, tx, from, to, c.Pointers())
 }

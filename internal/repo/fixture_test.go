@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 )
 
@@ -41,7 +42,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	}
 	w := &world{T: t, db: d, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), actor: map[string]hub.Actor{"": {}}}
 	w.git = gitstore.New(d, blobs, gitstore.Options{CacheDir: t.TempDir()})
-	w.repos = repo.New(repo.Deps{DB: d, Git: w.git, Authz: authz.New(d), Key: []byte("test key"), Now: func() time.Time { return w.now },
+	w.repos = repo.New(repo.Deps{DB: d, Git: w.git, Authz: authz.New(d), Quota: quota.New(quota.Deps{DB: d}), Key: []byte("test key"), Now: func() time.Time { return w.now },
 		LFS: repo.LFSDefaults{Threshold: 5_000_000, KeepVersions: 5, Suffixes: []string{".safetensors", ".bin"}}})
 	for _, name := range []string{"alice", "bob", "carol"} {
 		w.user(name)

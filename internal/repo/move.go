@@ -71,6 +71,7 @@ func (s *Service) rename(ctx context.Context, tx *db.Tx, actor hub.Actor, seen *
 	if err := renameRepo(ctx, tx, r.RowID, ownerID, to); err != nil {
 		return err
 	}
+	s.quota.Place(ctx, tx, r.RowID, ownerID, r.Private())
 	return s.record(ctx, tx, "repo.move", actor, r, map[string]any{"to": to.String()})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/quota"
 )
 
 // Deps is what the service stands on.
@@ -18,6 +19,7 @@ type Deps struct {
 	DB             *db.DB
 	Git            *gitstore.Store
 	Authz          *authz.Authorizer
+	Quota          *quota.Service
 	Jobs           *jobs.Queue // nil: nothing is scheduled
 	Log            *slog.Logger
 	DownloadWindow time.Duration    // within which the downloads of one client count as one; 0: an hour
@@ -39,9 +41,8 @@ type Hooks struct {
 	CheckFile func(ctx context.Context, path string, content []byte) error
 	// ListFiles gives all files of a commit, in the order of their paths.
 	ListFiles func(ctx context.Context, r *Repo, commit string, blobs bool) ([]Sibling, error)
-	// CopyFiles gives one repository the right to those large files of another that are named, by SHA-256, and returns
-	// how many bytes they have.
-	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string, named iter.Seq[hub.SHA256]) (int64, error)
+	// CopyFiles gives one repository the right to those large files of another that are named, by SHA-256.
+	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string, named iter.Seq[hub.SHA256]) error
 	// DropFiles takes a repository's rights to large files away; their bytes are collected later.
 	DropFiles func(ctx context.Context, tx *db.Tx, repoID string) error
 	// OwnerRules are what the owner of a repository has decided for all of theirs; nil: nobody has decided anything.
@@ -53,6 +54,7 @@ type Service struct {
 	db     *db.DB
 	git    *gitstore.Store
 	authz  *authz.Authorizer
+	quota  *quota.Service
 	log    *slog.Logger
 	key    []byte
 	lfs    LFSDefaults
@@ -68,7 +70,7 @@ type Service struct {
 
 // New builds the service. Attach completes it.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, log: d.Log, key: d.Key, lfs: d.LFS, now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, quota: d.Quota, log: d.Log, key: d.Key, lfs: d.LFS, now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
 	if s.lfs.Suffixes == nil {
 		s.lfs.Suffixes = []string{} // a list in JSON, if an empty one
 	}

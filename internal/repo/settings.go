@@ -86,6 +86,9 @@ func (s *Service) SetSettings(ctx context.Context, actor hub.Actor, r *Repo, in 
 		if err := updateSettings(ctx, tx, now); err != nil {
 			return err
 		}
+		if now.Visibility != was {
+			s.quota.Place(ctx, tx, now.RowID, now.OwnerID, now.Private())
+		}
 		return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: now.OwnerID, Kind: "repo.settings", ActorID: actor.UserID, Data: in, At: s.now()})
 	})
 	if err != nil {

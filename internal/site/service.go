@@ -32,6 +32,15 @@ func (s *Service) Get(ctx context.Context) (Settings, error) {
 	return v, errs.Wrap("site.Get", err)
 }
 
+// In is Get for the middle of a transaction, which must not wait for another connection.
+func (s *Service) In(ctx context.Context, q db.Queryer) (Settings, error) {
+	if q.Dialect() == db.SQLite {
+		return s.Get(ctx)
+	}
+	v, err := read(ctx, q)
+	return v, errs.Wrap("site.In", err)
+}
+
 // Set changes the settings within the caller's transaction and says so in the event log. change gets them as they are
 // and writes into them what is to be different.
 func (s *Service) Set(ctx context.Context, tx *db.Tx, change func(*Settings) error) (Settings, error) {

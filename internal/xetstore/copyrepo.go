@@ -12,13 +12,17 @@ import (
 
 // CopyRepo gives a new repository those files of another that have the SHA-256s, made of the same xorbs, the right to
 // those, and no more: a repository may have what its readers are not to have, such as uploads that nobody committed and
-// what only squashed commits named. A SHA-256 may come again, or be of no file. It returns the sum of the sizes.
-func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string, shas iter.Seq[hub.SHA256]) (bytes int64, err error) {
+// what only squashed commits named. A SHA-256 may come again, or be of no file.
+func (s *Store) CopyRepo(ctx context.Context, tx *db.Tx, fromRepo, toRepo string, shas iter.Seq[hub.SHA256]) error {
 	c := &copying{s: s, tx: tx, from: fromRepo, to: toRepo}
 	if err := c.all(ctx, shas); err != nil {
-		return 0, errs.Wrap("xetstore.CopyRepo", err)
+		return errs.Wrap("xetstore.CopyRepo", err)
 	}
-	return s.Usage(ctx, tx, toRepo)
+	bytes, err := s.Usage(ctx, tx, toRepo)
+	if err == nil {
+		s.grow(ctx, tx, toRepo, bytes)
+	}
+	return err
 }
 
 type copying struct {

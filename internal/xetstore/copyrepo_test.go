@@ -16,7 +16,9 @@ import (
 func copyRepo(t *testing.T, e *Env, from, to string, shas ...hub.SHA256) (bytes int64) {
 	t.Helper()
 	err := e.DB.Tx(ctx, func(tx *db.Tx) (err error) {
-		bytes, err = e.CopyRepo(ctx, tx, from, to, slices.Values(shas))
+		if err = e.CopyRepo(ctx, tx, from, to, slices.Values(shas)); err == nil {
+			bytes, err = e.Usage(ctx, tx, to)
+		}
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -94,6 +95,46 @@ func (s *Store) Usage(ctx context.Context, q db.Queryer, repoID string) (bytes i
 	}
 	err = q.Get(ctx, &bytes, selectUsage, repoID)
 	return bytes, errs.Wrap("xetstore.Usage", err)
+}
+
+// Usages is what Usage tells, of many repositories at once. Those without files are left out.
+func (s *Store) Usages(ctx context.Context, q db.Queryer, repoIDs []string) (map[string]int64, error) {
+	query, args, err := db.In(selectUsages, repoIDs)
+	if err != nil {
+		return nil, errs.Wrap("xetstore.Usages", err)
+	}
+	var rows []struct {
+		RepoID string `db:"repo_id"`
+		Bytes  int64
+	}
+	err = q.Select(ctx, &rows, query, args...)
+	sums := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		sums[r.RepoID] = r.Bytes
+	}
+	return sums, errs.Wrap("xetstore.Usages", err)
+}
+
+// sizesAtOnce bounds the parameters of one statement.
+const sizesAtOnce = 500
+
+// HasSizes says of which of some sizes a repository has a file.
+func (s *Store) HasSizes(ctx context.Context, repoID string, sizes []int64) (map[int64]bool, error) {
+	found := map[int64]bool{}
+	for some := range slices.Chunk(sizes, sizesAtOnce) {
+		query, args, err := db.In(selectSizes, repoID, some)
+		if err != nil {
+			return nil, errs.Wrap("xetstore.HasSizes", err)
+		}
+		var rows []int64
+		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+			return nil, errs.Wrap("xetstore.HasSizes", err)
+		}
+		for _, n := range rows {
+			found[n] = true
+		}
+	}
+	return found, nil
 }
 
 // termsKey names the terms by which a repository has a file.

@@ -122,6 +122,13 @@ func (s *Store) removeFiles(ctx context.Context, tx *db.Tx, repoID string, files
 	if err != nil {
 		return err
 	}
+	rows, err := selectIn[xet.Hash, fileRow](ctx, tx, selectRepoByHash, repoID, unique(files))
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		s.grow(ctx, tx, repoID, -rows[i].Size)
+	}
 	if err := unlinkFiles(ctx, tx, repoID, files); err != nil {
 		return err
 	}

@@ -19,17 +19,37 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 	if err := insertFiles(ctx, tx, g.files, now); err != nil {
 		return err
 	}
-	if err := insertRepoFiles(ctx, tx, repoID, g.files, now); err != nil {
+	files, sizes := make([]xet.Hash, len(g.files)), make([]int64, len(g.files))
+	for i := range g.files {
+		files[i], sizes[i] = xet.Hash(g.files[i].Hash), g.files[i].Size
+	}
+	if err := s.growBy(ctx, tx, repoID, files, sizes); err != nil {
 		return err
 	}
-	files := make([]xet.Hash, len(g.files))
-	for i := range g.files {
-		files[i] = xet.Hash(g.files[i].Hash)
+	if err := insertRepoFiles(ctx, tx, repoID, g.files, now); err != nil {
+		return err
 	}
 	if err := s.linkXorbs(ctx, tx, repoID, files, now); err != nil {
 		return err
 	}
 	return insertChunks(ctx, tx, uniqueChunks(g.chunks))
+}
+
+// growBy tells of the files that a repository is about to get and does not have yet.
+func (s *Store) growBy(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, sizes []int64) error {
+	had, err := selectHad(ctx, tx, repoID, files)
+	if err != nil {
+		return err
+	}
+	var bytes int64
+	for i, h := range files {
+		if !had[h] {
+			had[h] = true
+			bytes += sizes[i]
+		}
+	}
+	s.grow(ctx, tx, repoID, bytes)
+	return nil
 }
 
 func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, now int64) error {
@@ -66,10 +86,13 @@ func (s *Store) Link(ctx context.Context, tx *db.Tx, repoID string, files []File
 
 func (s *Store) link(ctx context.Context, tx *db.Tx, repoID string, files []File) error {
 	now := s.micros()
-	from, all := map[string][]xet.Hash{}, make([]xet.Hash, len(files))
+	from, all, sizes := map[string][]xet.Hash{}, make([]xet.Hash, len(files)), make([]int64, len(files))
 	for i := range files {
 		from[files[i].RepoID] = append(from[files[i].RepoID], files[i].Hash)
-		all[i] = files[i].Hash
+		all[i], sizes[i] = files[i].Hash, files[i].Size
+	}
+	if err := s.growBy(ctx, tx, repoID, all, sizes); err != nil {
+		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(from)) {
 		err := inBatches(from[id], func(keys [][]byte) error {

@@ -20,6 +20,8 @@ const (
 	selectRepoHash  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.hash = ?"
 	selectRepoSHAs  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.sha256 IN (?) ORDER BY m.created_at, f.hash"
 	selectUsage     = "SELECT CAST(COALESCE(SUM(f.size), 0) AS BIGINT) FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash WHERE m.repo_id = ?"
+	selectUsages    = "SELECT m.repo_id, CAST(SUM(f.size) AS BIGINT) AS bytes FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash WHERE m.repo_id IN (?) GROUP BY m.repo_id"
+	selectSizes     = "SELECT DISTINCT f.size FROM xet_repo_file m JOIN xet_file f ON f.hash = m.file WHERE m.repo_id = ? AND f.size IN (?)"
 	copyFiles       = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) SELECT ?, file, ?, terms FROM xet_repo_file WHERE repo_id = ? AND file IN (?) ON CONFLICT DO NOTHING"
 	copyRepoFiles   = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) SELECT ?, file, created_at, terms FROM xet_repo_file WHERE repo_id = ? AND file IN (?) ON CONFLICT DO NOTHING"
 	copyRepoXorbs   = "INSERT INTO xet_repo_xorb (xorb, repo_id) SELECT xorb, ? FROM xet_repo_xorb WHERE repo_id = ? AND xorb IN (?) ON CONFLICT DO NOTHING"

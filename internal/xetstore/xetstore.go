@@ -1,6 +1,7 @@
 package xetstore
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -26,6 +27,9 @@ type Options struct {
 	Hashes int
 	// Unfinished bounds the bytes that the parts of a user's unfinished uploads take; 0: 500 GB.
 	Unfinished int64
+	// Grow is told in each transaction by how many bytes the files of a repository grow, or shrink. DeleteRepo tells
+	// nothing. nil: nobody is told.
+	Grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
 }
 
 const (
@@ -56,6 +60,8 @@ type Store struct {
 	commits                 *slot.Keyed[xet.Hash] // by xorb: one body per hash
 	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
 	maxUnfinished           int64
+
+	grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
 }
 
 // New makes a store on a migrated database.
@@ -66,7 +72,10 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now}
+	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now, grow: o.Grow}
+	if s.grow == nil {
+		s.grow = func(context.Context, *db.Tx, string, int64) {}
+	}
 	s.indexes = lru.New[xet.Hash, *xet.Index](or(o.IndexCache, defaultIndexCache))
 	termCache := or(o.TermCache, defaultTermCache)
 	s.terms, s.maxTerms = lru.New[termsKey, []xet.Segment](termCache), termCache/2

@@ -21,6 +21,7 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
@@ -39,9 +40,9 @@ func newRepoHub(t *testing.T, d *db.DB) *repoHub {
 	}
 	log := slog.New(slog.DiscardHandler)
 	git := gitstore.New(d, blobs, gitstore.Options{CacheDir: t.TempDir()})
-	repos := repo.New(repo.Deps{DB: d, Git: git, Authz: authz.New(d), Key: []byte("key"), LFS: repo.LFSDefaults{Threshold: 5_000_000, KeepVersions: 5}})
+	repos := repo.New(repo.Deps{DB: d, Git: git, Authz: authz.New(d), Quota: quota.New(quota.Deps{DB: d}), Key: []byte("key"), LFS: repo.LFSDefaults{Threshold: 5_000_000, KeepVersions: 5}})
 	x := xetstore.New(d, blobs, xetstore.Options{Log: log})
-	files := content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), x, repos, jobs.New(d, jobs.Options{Log: log}), log, content.Limits{RegularFile: 1 << 20, CommitRegular: 1 << 20, CommitFiles: 100})
+	files := content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), x, repos, quota.New(quota.Deps{DB: d}), jobs.New(d, jobs.Options{Log: log}), log, content.Limits{RegularFile: 1 << 20, CommitRegular: 1 << 20, CommitFiles: 100})
 	repos.Attach(repo.Hooks{ListFiles: files.ListFiles})
 	accounts := account.New(d, account.Options{Log: log})
 	api := &API{Accounts: accounts, Authz: authz.New(d), Repos: repos, Content: files}

@@ -2,6 +2,7 @@ package lfsapi
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -35,6 +36,11 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if b.Operation == lfs.Upload {
+		if err := a.Gate.HasRoom(r.Context(), st.Repo.RowID, missing(b.Objects, have)); err != nil {
+			return err
+		}
+	}
 	out := lfs.Answer{Transfer: lfs.Basic, Objects: make([]lfs.Object, len(b.Objects))}
 	act := a.download1
 	switch {
@@ -60,6 +66,22 @@ func oids(objects []lfs.Pointer) (shas []hub.SHA256) {
 		}
 	}
 	return shas
+}
+
+// missing is the bytes of the objects that are not here yet, each counted once.
+func missing(objects []lfs.Pointer, have map[hub.SHA256]xetstore.File) (bytes int64) {
+	seen := map[hub.SHA256]bool{}
+	for _, p := range objects {
+		sha, err := p.SHA256()
+		if _, here := have[sha]; err != nil || here || seen[sha] {
+			continue
+		}
+		seen[sha] = true
+		if bytes += p.Size; bytes < 0 { // of sizes that nobody has
+			return math.MaxInt64
+		}
+	}
+	return bytes
 }
 
 // act fills in what to do for an object; f is the stored one, if this repository has it.

@@ -90,6 +90,9 @@ func (a *API) uploadPart(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength >= 0 && r.ContentLength != size {
 		return errs.New(errs.Invalid, "The body has %d bytes instead of the part's %d", r.ContentLength, size)
 	}
+	if err := a.hasRoom(r, g); err != nil {
+		return err
+	}
 	body, err := xetapi.RequestBody(w, r, size+1)
 	if err != nil {
 		return err

@@ -26,6 +26,9 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	case r.ContentLength >= 0 && r.ContentLength != p.Size:
 		return errs.New(errs.Invalid, "The body has %d bytes instead of the stated %d", r.ContentLength, p.Size)
 	}
+	if err := a.hasRoom(r, g); err != nil {
+		return err
+	}
 	body, err := xetapi.RequestBody(w, r, p.Size+1)
 	if err != nil {
 		return err
@@ -36,6 +39,18 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("ETag", `"`+p.OID+`"`)
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// hasRoom refuses an object that there is no room for, unless it came meanwhile.
+func (a *API) hasRoom(r *http.Request, g granted) error {
+	err := a.Gate.HasRoom(r.Context(), g.scope.RepoID, g.pointer.Size)
+	if err == nil {
+		return nil
+	}
+	if _, here, e := a.Store.FindFile(r.Context(), g.scope.RepoID, g.sha); here || e != nil {
+		return e
+	}
+	return err
 }
 
 // download gives an object's bytes, whole or one range of them.

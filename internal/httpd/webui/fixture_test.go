@@ -26,6 +26,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -52,11 +53,12 @@ func newWorld(t *testing.T, hubURL string) *world {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	rights, queue := authz.New(d), jobs.New(d, jobs.Options{Log: log})
 	git, xet := gitstore.New(d, blobs, gitstore.Options{CacheDir: t.TempDir()}), xetstore.New(d, blobs, xetstore.Options{Log: log})
+	uses := quota.New(quota.Deps{DB: d})
 	w := &world{T: t, accounts: account.New(d, account.Options{Orgs: org.New(d).OrgsOf, Log: log}), actor: map[string]hub.Actor{}}
 	t.Cleanup(func() { w.must(w.accounts.Close()) })
-	w.repos = repo.New(repo.Deps{DB: d, Git: git, Authz: rights, Jobs: queue, Log: log, Key: []byte("test key"),
+	w.repos = repo.New(repo.Deps{DB: d, Git: git, Authz: rights, Quota: uses, Jobs: queue, Log: log, Key: []byte("test key"),
 		LFS: repo.LFSDefaults{Threshold: 10 << 20}})
-	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
+	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, uses, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
 	signed := verify.New(w.accounts)
 	client := func(*http.Request) string { return "somebody" }

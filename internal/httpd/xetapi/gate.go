@@ -19,7 +19,10 @@ type Gate struct {
 	Actor func(ctx context.Context, userID, tokenID string) (hub.Actor, error)
 	Repos *repo.Service
 	Authz *authz.Authorizer
-	Now   func() time.Time // nil: time.Now
+	// Room refuses early what a repository has no room for: so many bytes more, or with 0 anything at all. nil: nothing is
+	// refused early.
+	Room func(ctx context.Context, repoID string, more int64) error
+	Now  func() time.Time // nil: time.Now
 
 	mu   sync.Mutex
 	kept map[gateKey]keptPass
@@ -95,6 +98,14 @@ func (g *Gate) check(ctx context.Context, k gateKey) (p Pass, err error) {
 	p.Scope = xetstore.Scope{UserID: k.UserID, RepoID: k.RepoID, Bound: p.Actor.RepoID != ""}
 	p.Scope.Owners, p.Scope.All, err = g.Authz.ReadableOwners(ctx, p.Actor)
 	return p, errs.Wrap("xetapi.Gate", err)
+}
+
+// HasRoom asks Room.
+func (g *Gate) HasRoom(ctx context.Context, repoID string, more int64) error {
+	if g.Room == nil {
+		return nil
+	}
+	return g.Room(ctx, repoID, more)
 }
 
 func (g *Gate) now() time.Time {

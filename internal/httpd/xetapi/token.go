@@ -65,6 +65,11 @@ func (a *API) giveToken(w http.ResponseWriter, r *http.Request, write bool) erro
 	if rev != "" && rev != "None" && !a.RevisionExists(r.Context(), st.Repo, rev) {
 		return errs.RevisionNotFound(rev)
 	}
+	if write {
+		if err := a.Gate.HasRoom(r.Context(), st.Repo.RowID, 0); err != nil {
+			return err
+		}
+	}
 	t := a.Mint(st.Actor, st.Repo.RowID, st.Origin, write)
 	t.SetHeaders(w.Header().Set)
 	w.Header().Set("Cache-Control", "no-store")
@@ -119,7 +124,10 @@ func (a *API) admit(r *http.Request, u use) (xetstore.Scope, error) {
 	if err != nil {
 		return xetstore.Scope{}, err
 	}
-	return pass.Scope, p.fits(u)
+	if err := p.fits(u); err != nil || u != writes {
+		return pass.Scope, err
+	}
+	return pass.Scope, a.Gate.HasRoom(r.Context(), p.RepoID, 0)
 }
 
 // fits refuses what the token was not given for. One that is bound comes from a credential of git-lfs, which is for one

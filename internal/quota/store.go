@@ -1,0 +1,155 @@
+package quota
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/db"
+)
+
+const (
+	selectRepo = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id = ?"
+	insertRepo = "INSERT INTO quota_repo (repo_id, owner_id, private, large, packs) VALUES (?, ?, ?, ?, ?)"
+	updateRepo = "UPDATE quota_repo SET owner_id = ?, private = ?, large = ?, packs = ? WHERE repo_id = ?"
+	deleteRepo = "DELETE FROM quota_repo WHERE repo_id = ?"
+	limitRepo  = "UPDATE quota_repo SET size_limit = ? WHERE repo_id = ?"
+
+	selectOwner = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit FROM quota_owner WHERE owner_id = ?"
+	insertOwner = "INSERT INTO quota_owner (owner_id, kind, private_used, public_used) VALUES (?, ?, ?, ?)"
+	updateOwner = `UPDATE quota_owner SET private_used = private_used + ?, public_used = public_used + ? WHERE owner_id = ?
+		RETURNING owner_id, kind, private_used, public_used, private_limit, public_limit`
+	limitOwner = `INSERT INTO quota_owner (owner_id, kind, private_limit, public_limit) VALUES (?, ?, ?, ?)
+		ON CONFLICT (owner_id) DO UPDATE SET private_limit = excluded.private_limit, public_limit = excluded.public_limit`
+	deleteOwner = "DELETE FROM quota_owner WHERE owner_id = ?"
+
+	selectRoom = `SELECT r.repo_id, r.owner_id, r.private, r.large, r.packs, r.size_limit, o.kind, o.private_used, o.public_used,
+		o.private_limit, o.public_limit FROM quota_repo r JOIN quota_owner o ON o.owner_id = r.owner_id WHERE r.repo_id = ?`
+
+	selectPage   = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id > ? ORDER BY repo_id LIMIT ?"
+	selectOwners = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit FROM quota_owner WHERE owner_id > ? ORDER BY owner_id LIMIT ?"
+	selectSums   = `SELECT owner_id, CAST(SUM(CASE WHEN private THEN large + packs ELSE 0 END) AS BIGINT) AS private,
+		CAST(SUM(CASE WHEN private THEN 0 ELSE large + packs END) AS BIGINT) AS public FROM quota_repo WHERE owner_id IN (?) GROUP BY owner_id`
+)
+
+// repoRow is a row of quota_repo.
+type repoRow struct {
+	RepoID    string `db:"repo_id"`
+	OwnerID   string `db:"owner_id"`
+	Private   bool
+	Large     int64
+	Packs     int64
+	SizeLimit *int64 `db:"size_limit"`
+}
+
+func (r repoRow) total() int64 { return r.Large + r.Packs }
+
+// ownerRow is a row of quota_owner.
+type ownerRow struct {
+	OwnerID      string `db:"owner_id"`
+	Kind         account.Kind
+	PrivateUsed  int64  `db:"private_used"`
+	PublicUsed   int64  `db:"public_used"`
+	PrivateLimit *int64 `db:"private_limit"`
+	PublicLimit  *int64 `db:"public_limit"`
+}
+
+// get reads one row; none is nil.
+func get[R any](ctx context.Context, q db.Queryer, query, id string) (*R, error) {
+	row := new(R)
+	err := q.Get(ctx, row, query, id)
+	if db.IsNoRows(err) {
+		return nil, nil
+	}
+	return row, err
+}
+
+func getRepo(ctx context.Context, q db.Queryer, id string) (*repoRow, error) {
+	return get[repoRow](ctx, q, selectRepo, id)
+}
+
+func getOwner(ctx context.Context, q db.Queryer, id string) (*ownerRow, error) {
+	return get[ownerRow](ctx, q, selectOwner, id)
+}
+
+// roomRow is what Room needs, in one read.
+type roomRow struct {
+	repoRow
+	Kind         account.Kind
+	PrivateUsed  int64  `db:"private_used"`
+	PublicUsed   int64  `db:"public_used"`
+	PrivateLimit *int64 `db:"private_limit"`
+	PublicLimit  *int64 `db:"public_limit"`
+}
+
+func (r *roomRow) owner() ownerRow {
+	return ownerRow{r.OwnerID, r.Kind, r.PrivateUsed, r.PublicUsed, r.PrivateLimit, r.PublicLimit}
+}
+
+func getRoom(ctx context.Context, q db.Queryer, repoID string) (*roomRow, error) {
+	return get[roomRow](ctx, q, selectRoom, repoID)
+}
+
+func putRepo(ctx context.Context, tx *db.Tx, r *repoRow, isNew bool) (err error) {
+	if isNew {
+		_, err = tx.Exec(ctx, insertRepo, r.RepoID, r.OwnerID, r.Private, r.Large, r.Packs)
+	} else {
+		_, err = tx.Exec(ctx, updateRepo, r.OwnerID, r.Private, r.Large, r.Packs, r.RepoID)
+	}
+	return err
+}
+
+func deleteRepoRow(ctx context.Context, tx *db.Tx, id string) error {
+	_, err := tx.Exec(ctx, deleteRepo, id)
+	return err
+}
+
+func putRepoLimit(ctx context.Context, tx *db.Tx, id string, limit *int64) error {
+	_, err := tx.Exec(ctx, limitRepo, limit, id)
+	return err
+}
+
+func putOwnerLimits(ctx context.Context, tx *db.Tx, o *ownerRow) error {
+	_, err := tx.Exec(ctx, limitOwner, o.OwnerID, o.Kind, o.PrivateLimit, o.PublicLimit)
+	return err
+}
+
+// growOwner adds to an owner's row, which the first repository makes, and gives it as it is then.
+func growOwner(ctx context.Context, tx *db.Tx, id string, d *delta) (*ownerRow, error) {
+	var row ownerRow
+	err := tx.Get(ctx, &row, updateOwner, d.private, d.public, id)
+	if !db.IsNoRows(err) {
+		return &row, err
+	}
+	o, err := account.OwnerByID(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, insertOwner, id, o.Kind, d.private, d.public)
+	return &ownerRow{OwnerID: id, Kind: o.Kind, PrivateUsed: d.private, PublicUsed: d.public}, err
+}
+
+// ownerName is how a message names an owner.
+func ownerName(ctx context.Context, q db.Queryer, id string) (string, error) {
+	o, err := account.OwnerByID(ctx, q, id)
+	return o.Name, err
+}
+
+// sumRow is what an owner's repositories take together.
+type sumRow struct {
+	OwnerID         string `db:"owner_id"`
+	Private, Public int64
+}
+
+func getSums(ctx context.Context, q db.Queryer, ids []string) (map[string]sumRow, error) {
+	query, args, err := db.In(selectSums, ids)
+	if err != nil {
+		return nil, err
+	}
+	var rows []sumRow
+	err = q.Select(ctx, &rows, query, args...)
+	sums := make(map[string]sumRow, len(rows))
+	for _, r := range rows {
+		sums[r.OwnerID] = r
+	}
+	return sums, err
+}

@@ -42,6 +42,43 @@ func count(t *testing.T, q db.Queryer) (n int64) {
 	return n
 }
 
+// What many steps contribute to is settled once, by each attempt anew; its error rolls all of them back.
+func TestTxSettlesLast(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		thing(t, d)
+		refused := errors.New("refused")
+		add := func(tx *db.Tx, n int64, most int64) {
+			sum := tx.Value("sum", func() any {
+				sum := new(int64)
+				tx.BeforeCommit(func() error {
+					if *sum > most {
+						return refused
+					}
+					exec(t, tx, "INSERT INTO thing (name, n) VALUES ('sum', ?)", *sum)
+					return nil
+				})
+				return sum
+			}).(*int64)
+			*sum += n
+		}
+		for _, most := range []int64{100, 5} {
+			err := d.Tx(ctx, func(tx *db.Tx) error {
+				add(tx, 3, most)
+				exec(t, tx, "INSERT INTO thing (name, n) VALUES ('between', 0) ON CONFLICT DO NOTHING")
+				add(tx, 4, most)
+				return nil
+			})
+			if most == 100 && err != nil || most == 5 && !errors.Is(err, refused) {
+				t.Fatal(err)
+			}
+		}
+		var sum int64
+		if err := d.Get(ctx, &sum, "SELECT n FROM thing WHERE name = 'sum'"); err != nil || sum != 7 || count(t, d) != 2 {
+			t.Fatal(err, sum, count(t, d))
+		}
+	})
+}
+
 func TestTxCommitsAndRollsBack(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		thing(t, d)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/testhub"
@@ -363,4 +365,45 @@ func (w *randomWorld) copyOne(from, to string) testhub.Answer {
 // copyModel copies a file of a model into another.
 func copyModel(h *testhub.Hub, c testhub.Caller, from, to string, file dict) testhub.Answer {
 	return post(h, c, "/api/models/"+from+"/lfs-files/duplicate", dict{"target": dict{"type": "model", "name": to}, "files": []dict{file}})
+}
+
+// A hub that ran before there were quotas finds its numbers when it migrates.
+func TestMigrationCountsWhatIsThere(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		h.Org("acme", alice, nil)
+		for id, private := range map[string]bool{"alice/a": true, "alice/b": false, "acme/c": true} {
+			h.CreateRepo(alice, hub.Model, id, private)
+			addLarge(h, alice, id, "main", "w.bin", babble(1, 100_000))
+		}
+		want := map[string]quota.Account{"alice": usage(h, "alice"), "acme": usage(h, "acme")}
+		d := h.App.DB()
+		text, err := os.ReadFile("../../internal/db/migration/" + string(d.Dialect()) + "/0014_quota.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, fill, ok := strings.Cut(string(text), "\n\nINSERT INTO quota_repo")
+		if !ok {
+			t.Fatal("the migration fills nothing")
+		}
+		err = d.Tx(t.Context(), func(tx *db.Tx) error {
+			statements := append([]string{"DELETE FROM quota_repo", "DELETE FROM quota_owner", "UPDATE repo SET used_storage = 0"},
+				strings.Split("INSERT INTO quota_repo"+strings.TrimSuffix(strings.TrimSpace(fill), ";"), ";")...)
+			for _, s := range statements {
+				if _, err := tx.Exec(t.Context(), s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact(h, "after the migration")
+		for name, want := range want {
+			if got := usage(h, name); got != want {
+				t.Errorf("%s: %+v, want %+v", name, got, want)
+			}
+		}
+	})
 }

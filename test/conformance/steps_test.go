@@ -1,5 +1,11 @@
 package conformance
 
+import (
+	"encoding/json"
+
+	"github.com/cairnhub/cairn/internal/testhub"
+)
+
 // story is every operation of the documents, asked for as they say.
 var story = []step{
 	{op: "GET /api/whoami-v2", as: "alice", path: "/api/whoami-v2"},
@@ -20,6 +26,17 @@ var story = []step{
 	{op: "PUT /api/spaces/{namespace}/{repo}/settings", as: "alice", path: "/api/spaces/myorg/myspace/settings", example: true},
 	{op: "GET /api/{repoType}/{namespace}/{repo}/settings/lfs", as: "alice", path: "/api/datasets/myorg/mydataset/settings/lfs"},
 	{op: "GET /api/{repoType}/{namespace}/{repo}/settings/lfs", what: "by a reader", as: "bob", path: "/api/datasets/myorg/mydataset/settings/lfs", status: 403},
+
+	{op: "GET /api/{repoType}/{namespace}/{repo}/likers", what: "of a model", path: "/api/models/myorg/mymodel/likers", before: func(w *world) {
+		for _, path := range []string{"/api/models/myorg/mymodel", "/api/datasets/myorg/mydataset", "/api/spaces/myorg/myspace"} {
+			w.must("bob", "POST", path+"/like", nil)
+			w.must("alice", "POST", path+"/like", nil)
+		}
+	}, check: count(2)},
+	{op: "GET /api/{repoType}/{namespace}/{repo}/likers", what: "of a dataset", path: "/api/datasets/myorg/mydataset/likers", check: count(2)},
+	{op: "GET /api/{repoType}/{namespace}/{repo}/likers", what: "of a Space", path: "/api/spaces/myorg/myspace/likers", check: count(2)},
+	{op: "DELETE /api/{repoType}/{namespace}/{repo}/like", as: "alice", path: "/api/models/myorg/mymodel/like"},
+	{op: "GET /api/{repoType}/{namespace}/{repo}/likers", what: "one less", path: "/api/models/myorg/mymodel/likers", check: count(1)},
 
 	{op: "GET /api/avatars/{namespace}"},
 	{op: "POST /api/credentials/revoke"},
@@ -51,8 +68,6 @@ var story = []step{
 	{op: "GET /api/users/{username}/profile"},
 	{op: "PUT /api/users/{username}/settings"},
 	{op: "GET /api/users/{username}/socials"},
-	{op: "GET /api/{repoType}/{namespace}/{repo}/likers"},
-	{op: "DELETE /api/{repoType}/{namespace}/{repo}/like"},
 	{op: "POST /oauth/device"},
 	{op: "POST /oauth/token"},
 	{op: "GET /oauth/userinfo"},
@@ -63,4 +78,14 @@ var story = []step{
 	{op: "GET /api/organizations/{name}/settings/network-security"},
 	{op: "PATCH /api/organizations/{name}/settings/network-security"},
 	{op: "POST /oauth/register"},
+}
+
+// count wants a list of so many items.
+func count(n int) func(*world, testhub.Answer) {
+	return func(w *world, a testhub.Answer) {
+		var list []any
+		if err := json.Unmarshal(a.Body, &list); err != nil || len(list) != n {
+			w.Errorf("%d items (%v), want %d: %.300s", len(list), err, n, a.Body)
+		}
+	}
 }

@@ -56,7 +56,7 @@ func (s *Service) Commit(ctx context.Context, actor hub.Actor, r *repo.Repo, n N
 		}
 	}
 	if err := s.prove(ctx, w, r.RowID, c); err != nil {
-		return hub.OID{}, err
+		return hub.OID{}, s.unlessGone(ctx, r, err)
 	}
 	if err := checkCard(c, r.Type); err != nil {
 		return hub.OID{}, err
@@ -66,6 +66,14 @@ func (s *Service) Commit(ctx context.Context, actor hub.Actor, r *repo.Repo, n N
 		s.refreshNow(ctx, r.RowID)
 	}
 	return oid, err
+}
+
+// unlessGone is a refusal, unless the repository was deleted meanwhile and its files with it: then that is what to say.
+func (s *Service) unlessGone(ctx context.Context, r *repo.Repo, refusal error) error {
+	if _, err := s.repos.Get(ctx, s.db, r.RowID); errs.Is(err, errs.NotFound) {
+		return err
+	}
+	return refusal
 }
 
 func (n NewCommit) check() error {

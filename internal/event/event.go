@@ -57,12 +57,8 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
 	}
-	before := time.Now().Add(time.Hour) // SQLite commits one at a time: nothing to wait for
-	if q.Dialect() == db.Postgres {
-		before = time.Now().Add(-settle)
-	}
 	var rows []row
-	err := q.Select(ctx, &rows, selectAfter, id, before.UnixMicro(), limit)
+	err := q.Select(ctx, &rows, selectAfter, id, settled(q), limit)
 	if err != nil {
 		return nil, errs.Wrap("event.After", err)
 	}
@@ -71,4 +67,12 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 		events[i] = r.event()
 	}
 	return events, nil
+}
+
+// settled is the time, in microseconds, before which events have settled.
+func settled(q db.Queryer) int64 {
+	if q.Dialect() == db.Postgres {
+		return time.Now().Add(-settle).UnixMicro()
+	}
+	return time.Now().Add(time.Hour).UnixMicro() // SQLite commits one at a time: nothing to wait for
 }

@@ -89,6 +89,7 @@ const (
 		  AND EXISTS (SELECT 1 FROM users u WHERE u.id = token.user_id AND u.disabled_at IS NULL)`
 
 	touchToken = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
+	tokensByID = `SELECT id, role, hint, revoked_at FROM token WHERE id IN (?)`
 
 	getActor = `
 		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.client, u.id AS user_id, u.name, u.site_admin

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/audit"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/fs"
@@ -52,6 +54,8 @@ type App struct {
 	repos    *repo.Service
 	content  *content.Service
 	oauth    *oauth.Service
+	audit    *audit.Service
+	sealed   atomic.Int64 // the last seal that was told
 }
 
 // Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.
@@ -130,6 +134,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
+	a.audit = audit.New(a.db, a.accounts, a.repos)
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
@@ -208,6 +213,9 @@ func (a *App) Quota() *quota.Service { return a.quota }
 
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }
+
+// Audit is what happened.
+func (a *App) Audit() *audit.Service { return a.audit }
 
 // Content is the files and histories of its repositories.
 func (a *App) Content() *content.Service { return a.content }

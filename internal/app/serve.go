@@ -164,6 +164,7 @@ const (
 	collectEvery      = 10 * time.Minute
 	orphansEvery      = 24 * time.Hour
 	recountEvery      = 24 * time.Hour
+	sealEvery         = time.Minute
 )
 
 // lookEvery is how often to look for what was kept long enough: oftener when that is not long.
@@ -176,6 +177,7 @@ func (a *App) schedule() {
 	a.jobs.Every("lfs.parts", collectPartsEvery, func(ctx context.Context) error { return a.xet.CollectParts(ctx, lfsapi.PartLife) })
 	a.jobs.Every("git.collect", lookEvery(a.cfg.KeepUnreachable), func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })
 	a.jobs.Every("git.free", lookEvery(a.cfg.KeepUnnamed), func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
+	a.jobs.Every("event.seal", sealEvery, a.sealEvents)
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })
 }

@@ -42,6 +42,8 @@ func byRowID(ctx context.Context, q db.Queryer, id string) (*Repo, error) {
 	return oneRepo(ctx, q, `SELECT `+fragColumns+` FROM repo r`+fragJoins+` WHERE r.id = ? LIMIT 1`, id)
 }
 
+const selectNames = `SELECT id, type, namespace, name FROM repo WHERE id IN (?)`
+
 // insertRepo adds a row with its name and settings. It reports false when the name is taken.
 func insertRepo(ctx context.Context, tx *db.Tx, r *Repo) (bool, error) {
 	n, err := tx.Exec(ctx, `INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, gated,

@@ -44,7 +44,7 @@ var layers = map[string]layer{
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
-	"internal/filelock": domain, "internal/mail": domain, "internal/site": domain,
+	"internal/filelock": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
 	"internal/oauth": domain,
 	"internal/quota": domain,
 
@@ -86,6 +86,7 @@ var siblings = map[string][]string{
 	"internal/repo":           {"internal/account", "internal/authz", "internal/quota"},
 	"internal/filelock":       {"internal/account"},
 	"internal/content":        {"internal/repo", "internal/authz", "internal/account", "internal/filelock", "internal/quota"},
+	"internal/audit":          {"internal/account", "internal/repo"},
 	"internal/verify":         {"internal/account"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},

@@ -204,7 +204,7 @@ func (m *matrix) probe(name string, rt httpd.Route, p probe, rows row, about, wh
 		answers := map[string]testhub.Answer{}
 		for _, state := range about {
 			want := rune(rows[state][col])
-			if state == ofUser && rt.OwnerParam() == "name" || state == ofOrg && rt.OwnerParam() == "username" && !rt.EitherOwner {
+			if (state == ofUser || state == ofSelf) && rt.OwnerParam() == "name" || state == ofOrg && rt.OwnerParam() == "username" && !rt.EitherOwner {
 				want = rune(rows[ofNobody][col]) // a user is no organisation, nor the other way round
 			}
 			if state == gatedState && plural == "spaces" {

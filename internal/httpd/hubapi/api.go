@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/audit"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -21,6 +22,7 @@ type API struct {
 	Repos    *repo.Service
 	Content  *content.Service
 	Verify   *verify.Service
+	Audit    *audit.Service
 	Site     Site
 	Limits   Limits
 	// Client names who a request counts against.
@@ -56,7 +58,7 @@ const (
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.likeRoutes(), []httpd.Route{
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.auditRoutes(), a.likeRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
 	})

@@ -1,0 +1,38 @@
+package repo
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+// idsAtOnce bounds the parameters of one statement.
+const idsAtOnce = 500
+
+// IDs are the names of repositories by their row ids. Those that are gone are left out.
+func (s *Service) IDs(ctx context.Context, rowIDs []string) (map[string]hub.RepoID, error) {
+	rowIDs = slices.Clone(rowIDs)
+	slices.Sort(rowIDs)
+	ids := map[string]hub.RepoID{}
+	for some := range slices.Chunk(slices.Compact(rowIDs), idsAtOnce) {
+		query, args, err := db.In(selectNames, some)
+		if err != nil {
+			return nil, errs.Wrap("repo.IDs", err)
+		}
+		var rows []struct {
+			ID              string
+			Type            hub.RepoType
+			Namespace, Name string
+		}
+		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+			return nil, errs.Wrap("repo.IDs", err)
+		}
+		for _, r := range rows {
+			ids[r.ID] = hub.RepoID{Type: r.Type, Namespace: r.Namespace, Name: r.Name}
+		}
+	}
+	return ids, nil
+}

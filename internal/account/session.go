@@ -35,6 +35,9 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
+// SessionID is the id by which Sessions names the session of a secret.
+func SessionID(secret string) string { return secretHash(secret)[:sessionIDLen] }
+
 // Login checks a password and begins a session. The secret goes into the client's cookie. A wrong name and a wrong
 // password get the same answer after the same work.
 func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Client) (secret string, err error) {

@@ -121,11 +121,14 @@ func seeOther(w http.ResponseWriter, path string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) { return readFormOf(w, r, maxForm) }
+
+// readFormOf is readForm for forms that may be larger.
+func readFormOf(w http.ResponseWriter, r *http.Request, limit int64) (url.Values, error) {
 	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t != "application/x-www-form-urlencoded" {
 		return nil, errs.New(errs.Invalid, "Send a form: Content-Type must be application/x-www-form-urlencoded.")
 	}
-	b, err := httpd.ReadBody(w, r, maxForm)
+	b, err := httpd.ReadBody(w, r, limit)
 	if err != nil {
 		return nil, err
 	}

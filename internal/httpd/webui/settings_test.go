@@ -1,0 +1,193 @@
+package webui_test
+
+import (
+	"crypto/ed25519"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/net/html"
+
+	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/hub"
+)
+
+var settingsPages = []string{"/settings/tokens", "/settings/keys", "/settings/sessions", "/settings/organizations"}
+
+func TestSettingsPages(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	for _, path := range settingsPages {
+		if a := w.get(path); a.status != http.StatusSeeOther || a.header.Get("Location") != "/login?next="+url.QueryEscape(path) {
+			t.Errorf("%s for nobody: %d %v", path, a.status, a.header)
+		}
+		a := w.get(path, "Cookie", cookie)
+		if a.status != http.StatusOK {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		checkPage(t, a)
+		here := 0
+		for _, link := range all(a.tree(t), "a") {
+			if attr(link, "aria-current") == "page" {
+				if here++; attr(link, "href") != path {
+					t.Errorf("%s says that it is %s", path, attr(link, "href"))
+				}
+			}
+		}
+		if here != 1 {
+			t.Errorf("%s is %d times in its menu", path, here)
+		}
+	}
+	if a := w.get("/settings", "Cookie", cookie); a.status != http.StatusSeeOther || a.header.Get("Location") == "" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+}
+
+// formIn sends a form of a page as a browser does that may look like it.
+func (w *world) formIn(cookie, path string, values ...string) answer {
+	w.Helper()
+	form := url.Values{}
+	for i := 0; i < len(values); i += 2 {
+		form.Set(values[i], values[i+1])
+	}
+	return w.do(http.MethodPost, path, form.Encode(), "Cookie", cookie)
+}
+
+func (w *world) leadsTo(a answer, path string) {
+	w.Helper()
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != path {
+		w.Errorf("%d to %q instead of %q: %s", a.status, a.header.Get("Location"), path, a.header.Get("X-Error-Message"))
+	}
+}
+
+func TestTokensPage(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	made := w.formIn(cookie, "/settings/tokens", "name", "laptop", "role", "write", "life", "30")
+	w.leadsTo(made, "/settings/tokens")
+	var shown *http.Cookie
+	for _, c := range (&http.Response{Header: made.header}).Cookies() {
+		shown = c
+	}
+	if shown == nil || !strings.HasPrefix(shown.Value, "hf_") || !shown.HttpOnly || shown.SameSite != http.SameSiteStrictMode || shown.MaxAge > 60 || shown.Path != "/settings/tokens" {
+		t.Fatalf("%v", made.header)
+	}
+	actor, err := w.accounts.Authenticate(t.Context(), shown.Value)
+	w.must(err)
+	if actor.Name != "alice" || actor.Token != hub.TokenWrite {
+		t.Errorf("%+v", actor)
+	}
+	first := w.get("/settings/tokens", "Cookie", cookie+"; "+shown.Name+"="+shown.Value)
+	if !strings.Contains(first.body, shown.Value) || first.header.Get("Cache-Control") != "no-store" || !strings.Contains(first.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("not shown, or to be shown again: %v", first.header)
+	}
+	checkPage(t, first)
+	second := w.get("/settings/tokens", "Cookie", cookie)
+	if strings.Contains(second.body, shown.Value) || !strings.Contains(second.body, "laptop") {
+		t.Error("shown twice")
+	}
+
+	taken := w.formIn(cookie, "/settings/tokens", "name", "laptop", "role", "write", "life", "30")
+	if taken.status != http.StatusUnprocessableEntity || !strings.Contains(taken.body, `aria-invalid="true"`) || !strings.Contains(taken.body, "already has a token") || taken.cookie() != nil {
+		t.Errorf("%d %s", taken.status, taken.body)
+	}
+	checkPage(t, taken)
+	checkPage(t, w.formIn(cookie, "/settings/tokens", "name", hostile, "role", hostile, "life", hostile))
+
+	tokens, err := w.accounts.Tokens(t.Context(), actor.UserID)
+	w.must(err)
+	if a := w.formIn(w.signIn("bob"), "/settings/tokens/"+tokens[0].ID+"/revoke"); a.status != http.StatusNotFound {
+		t.Errorf("somebody else's token: %d", a.status)
+	}
+	w.leadsTo(w.formIn(cookie, "/settings/tokens/"+tokens[0].ID+"/revoke"), "/settings/tokens?done=revoked")
+	if _, err := w.accounts.Authenticate(t.Context(), shown.Value); err == nil {
+		t.Error("the token still works")
+	}
+	if a := w.get("/settings/tokens?done=revoked", "Cookie", cookie); !strings.Contains(a.body, "The token is revoked") {
+		t.Error("nothing says so")
+	}
+	if a := w.get("/settings/tokens?done="+url.QueryEscape(hostile), "Cookie", cookie); strings.Contains(a.body, `role="status"`) {
+		t.Error("an address makes the page say something")
+	}
+}
+
+func TestKeysPage(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	public, _, err := ed25519.GenerateKey(nil)
+	w.must(err)
+	key, err := ssh.NewPublicKey(public)
+	w.must(err)
+	line := string(ssh.MarshalAuthorizedKey(key))
+	w.leadsTo(w.formIn(cookie, "/settings/keys", "key", line, "title", "laptop"), "/settings/keys?done=key")
+	again := w.formIn(cookie, "/settings/keys", "key", line, "title", "laptop")
+	if again.status != http.StatusUnprocessableEntity || !strings.Contains(again.body, "in use on this hub already") || !strings.Contains(again.body, strings.Fields(line)[1]) {
+		t.Errorf("%d %s", again.status, again.body)
+	}
+	checkPage(t, again)
+	for path, form := range map[string][]string{"/settings/keys": {"key", hostile, "title", hostile}, "/settings/gpg-keys": {"gpg-key", hostile, "gpg-title", hostile}} {
+		a := w.formIn(cookie, path, form...)
+		if a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		checkPage(t, a)
+	}
+	keys, err := w.accounts.SSHKeys(t.Context(), w.actor["alice"].UserID)
+	w.must(err)
+	if a := w.get("/settings/keys", "Cookie", cookie); len(keys) != 1 || !strings.Contains(html.UnescapeString(a.body), keys[0].Fingerprint) {
+		t.Fatalf("%d keys", len(keys))
+	}
+	w.leadsTo(w.formIn(cookie, "/settings/keys/"+keys[0].ID+"/delete"), "/settings/keys?done=key-deleted")
+	if a := w.formIn(cookie, "/settings/keys/"+keys[0].ID+"/delete"); a.status != http.StatusNotFound {
+		t.Errorf("a key that is gone: %d", a.status)
+	}
+}
+
+func TestSessionsPage(t *testing.T) {
+	w := newWorld(t, "")
+	here := w.signIn("alice")
+	there := w.signIn("alice", "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	a := w.get("/settings/sessions", "Cookie", here)
+	if !strings.Contains(a.body, "Firefox on Linux") || strings.Count(a.body, "this one") != 1 {
+		t.Error(a.body)
+	}
+	_, secret, _ := strings.Cut(there, "=")
+	other := w.signIn("bob")
+	if a := w.formIn(other, "/settings/sessions/"+account.SessionID(secret)+"/end"); a.status != http.StatusNotFound {
+		t.Errorf("somebody else's session: %d", a.status)
+	}
+	w.leadsTo(w.formIn(here, "/settings/sessions/"+account.SessionID(secret)+"/end"), "/settings/sessions?done=session")
+	if a := w.get("/settings/sessions", "Cookie", there); a.status != http.StatusSeeOther {
+		t.Errorf("the session that was ended: %d", a.status)
+	}
+	_, secret, _ = strings.Cut(here, "=")
+	last := w.formIn(here, "/settings/sessions/"+account.SessionID(secret)+"/end")
+	w.leadsTo(last, "/")
+	if c := last.cookie(); c == nil || c.MaxAge >= 0 {
+		t.Errorf("%v", c)
+	}
+}
+
+// S13: no other site changes anything in its visitor's name.
+func TestS13SettingsFormsFromOtherSites(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	id := strings.Repeat("ab", 12)
+	for _, path := range []string{
+		"/settings/tokens", "/settings/tokens/" + id + "/revoke", "/settings/keys", "/settings/keys/" + id + "/delete", "/settings/gpg-keys",
+		"/settings/gpg-keys/" + id + "/delete", "/settings/sessions/" + id[:16] + "/end",
+	} {
+		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", ""}} {
+			if a := w.do(http.MethodPost, path, "name=x&role=write", append([]string{"Cookie", cookie}, from...)...); a.status != http.StatusForbidden && a.status != http.StatusUnauthorized {
+				t.Errorf("%s from %v: %d", path, from, a.status)
+			}
+		}
+	}
+	tokens, err := w.accounts.Tokens(t.Context(), w.actor["alice"].UserID)
+	w.must(err)
+	if len(tokens) != 0 {
+		t.Errorf("%d tokens", len(tokens))
+	}
+}

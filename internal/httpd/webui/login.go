@@ -121,7 +121,9 @@ func seeOther(w http.ResponseWriter, path string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) { return readFormOf(w, r, maxForm) }
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	return readFormOf(w, r, maxForm)
+}
 
 // readFormOf is readForm for forms that may be larger.
 func readFormOf(w http.ResponseWriter, r *http.Request, limit int64) (url.Values, error) {

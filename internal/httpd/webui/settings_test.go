@@ -123,7 +123,7 @@ func TestKeysPage(t *testing.T) {
 	line := string(ssh.MarshalAuthorizedKey(key))
 	w.leadsTo(w.formIn(cookie, "/settings/keys", "key", line, "title", "laptop"), "/settings/keys?done=key")
 	again := w.formIn(cookie, "/settings/keys", "key", line, "title", "laptop")
-	if again.status != http.StatusUnprocessableEntity || !strings.Contains(again.body, "in use on this hub already") || !strings.Contains(again.body, strings.Fields(line)[1]) {
+	if again.status != http.StatusUnprocessableEntity || !strings.Contains(again.body, "in use on this hub already") || !strings.Contains(html.UnescapeString(again.body), strings.Fields(line)[1]) {
 		t.Errorf("%d %s", again.status, again.body)
 	}
 	checkPage(t, again)

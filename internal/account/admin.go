@@ -23,7 +23,7 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 		return nil, errs.Wrap("account.EnsureAdmin", err)
 	}
 	const passwordLength = 20 // characters: 119 bits
-	first := &FirstAdmin{Name: "admin", Password: randomToken()[len(tokenPrefix):][:passwordLength], Token: randomToken()}
+	first := &FirstAdmin{Name: "admin", Password: randomText(passwordLength), Token: randomToken()}
 	row, err := s.prepare(ctx, NewUser{Name: first.Name, Password: first.Password, SiteAdmin: true})
 	if err != nil {
 		return nil, err

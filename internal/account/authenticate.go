@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// staleFor bounds how long a node may honour what another node has revoked.
-	staleFor  = time.Second
+	// staleFor bounds how long a node may honour what another node has revoked: less than a second, since what stands on
+	// it takes its time too.
+	staleFor  = 800 * time.Millisecond
 	maxActors = 10_000
 )
 
@@ -36,21 +37,33 @@ func (s *Service) Authenticate(ctx context.Context, token string) (hub.Actor, er
 }
 
 func (s *Service) loadToken(ctx context.Context, key string) (hub.Actor, time.Time, error) {
-	var row struct {
-		TokenID   string `db:"token_id"`
-		TokenName string `db:"token_name"`
-		Role      string
-		ExpiresAt *int64 `db:"expires_at"`
-		UserID    string `db:"user_id"`
-		Name      string
-		SiteAdmin bool `db:"site_admin"`
-		Client    string
-	}
+	var row actorRow
 	err := s.db.Get(ctx, &row, getActor, strings.TrimPrefix(key, "t:"))
-	return hub.Actor{
-		UserID: row.UserID, Name: row.Name, SiteAdmin: row.SiteAdmin,
-		Proof: proofOf(row.Client), TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
-	}, fromMicros(row.ExpiresAt), err
+	return row.actor(), fromMicros(row.ExpiresAt), err
+}
+
+// actorRow is a token, if there is one, with its user.
+type actorRow struct {
+	TokenID   string `db:"token_id"`
+	TokenName string `db:"token_name"`
+	Role      string
+	ExpiresAt *int64 `db:"expires_at"`
+	Scopes    string
+	Barred    string
+	Rotations int64
+	Client    string
+	UserID    string `db:"user_id"`
+	Name      string
+	SiteAdmin bool `db:"site_admin"`
+}
+
+func (r actorRow) actor() hub.Actor {
+	a := hub.Actor{UserID: r.UserID, Name: r.Name, SiteAdmin: r.SiteAdmin}
+	if r.TokenID != "" {
+		a.Proof, a.TokenID, a.TokenName, a.Token = proofOf(r.Client), r.TokenID, r.TokenName, hub.TokenRole(r.Role)
+		a.Rotations, a.Scopes, a.Barred = r.Rotations, decodeScopes(r.Role, r.Scopes), barredSet(r.Barred)
+	}
+	return a
 }
 
 // actorCache keeps actors for as long as nothing in the database has changed (SQLite), or for a second (PostgreSQL,

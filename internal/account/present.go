@@ -24,37 +24,27 @@ func (s *Service) Present(ctx context.Context, userID, tokenID string) (hub.Acto
 	if id, ok := strings.CutPrefix(tokenID, keyProof); ok {
 		return s.presentKey(ctx, userID, id)
 	}
-	end := ""
+	end, rotations := "", "0"
 	query, args := getPresentUser, []any{userID}
 	if cert, ok := strings.CutPrefix(tokenID, certProof); ok {
 		end = cert
 	} else if tokenID != "" {
-		query, args = getPresentToken, []any{userID, tokenID}
+		id, n, rotated := strings.Cut(tokenID, ".") // see hub.Actor.ProofID
+		if rotated {
+			rotations = n
+		}
+		query, args = getPresentToken, []any{userID, id}
 	}
-	var row struct {
-		TokenID   string `db:"token_id"`
-		TokenName string `db:"token_name"`
-		Role      string
-		ExpiresAt *int64 `db:"expires_at"`
-		Name      string
-		SiteAdmin bool `db:"site_admin"`
-		Client    string
-	}
+	var row actorRow
 	err := s.db.Get(ctx, &row, query, args...)
 	expired := row.ExpiresAt != nil && !time.UnixMicro(*row.ExpiresAt).After(s.now())
-	if db.IsNoRows(err) || err == nil && (expired || end != "" && s.certEnded(end)) {
+	rotated := strconv.FormatInt(row.Rotations, 10) != rotations
+	if db.IsNoRows(err) || err == nil && (expired || rotated || end != "" && s.certEnded(end)) {
 		return hub.Actor{}, errs.New(errs.Unauthenticated, badCredentials)
 	}
-	a := hub.Actor{
-		UserID: userID, Name: row.Name, SiteAdmin: row.SiteAdmin,
-		TokenID: row.TokenID, TokenName: row.TokenName, Token: hub.TokenRole(row.Role),
-	}
-	if tokenID != "" {
-		a.Proof = proofOf(row.Client)
-	}
+	a := row.actor()
 	if end != "" {
-		a.Proof = hub.ProofKey
-		a.TokenID, a.TokenName, a.Token = tokenID, "certificate", hub.TokenWrite
+		a.Proof, a.TokenID, a.TokenName, a.Token = hub.ProofKey, tokenID, "certificate", hub.TokenWrite
 	}
 	return a, errs.Wrap("account.Present", err)
 }

@@ -26,6 +26,8 @@ type Options struct {
 	// BeforeDelete are asked inside the transaction that deletes a user. Each refuses with a Conflict while the user
 	// still holds something. Delete refuses everything while there is none, since nobody would have looked.
 	BeforeDelete []func(ctx context.Context, q db.Queryer, userID string) error
+	// TokenLeaked is told inside the transaction that revokes a token which somebody has found; nil: nobody is.
+	TokenLeaked func(ctx context.Context, tx *db.Tx, userID, tokenName string) error
 	// Log hears of failures that no caller waits for; nil: slog.Default().
 	Log *slog.Logger
 	// Now is the clock; nil: time.Now.

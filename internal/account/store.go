@@ -62,21 +62,38 @@ const (
 // Tokens.
 const (
 	insertToken = `
-		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at, scopes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 	getToken = `
-		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at FROM token WHERE id = ?`
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred FROM token WHERE id = ?`
 
 	listTokens = `
-		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred
 		FROM token WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC`
 
 	findTokens = `
-		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred
 		FROM token WHERE user_id = ? AND revoked_at IS NULL AND (id = ? OR name = ?) LIMIT 2`
 
-	revokeToken      = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
+	findTokensByHash = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred
+		FROM token WHERE hash IN (?) AND revoked_at IS NULL`
+
+	findTokenByHash = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred
+		FROM token WHERE hash = ? AND revoked_at IS NULL`
+
+	getLiveToken = `
+		SELECT id, user_id, name, hint, role, created_at, last_used_at, expires_at, scopes, barred
+		FROM token WHERE id = ? AND revoked_at IS NULL`
+
+	countTokens = `SELECT COUNT(*) FROM token WHERE user_id = ? AND revoked_at IS NULL`
+	rotateToken = `UPDATE token SET hash = ?, hint = ?, rotations = rotations + 1 WHERE id = ?`
+	barToken    = `UPDATE token SET barred = barred || CAST(? AS TEXT) WHERE id = ? AND barred NOT LIKE ?`
+	revokeToken = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
+	touchToken  = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
+
 	insertGivenToken = `
 		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at, client)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -84,15 +101,14 @@ const (
 	takenTokenNames = `SELECT name FROM token WHERE user_id = ? AND revoked_at IS NULL AND name IN (?)`
 
 	renewGivenToken = `
-		UPDATE token SET hash = ?, hint = ?, expires_at = ?
+		UPDATE token SET hash = ?, hint = ?, expires_at = ?, rotations = rotations + 1
 		WHERE id = ? AND user_id = ? AND client <> '' AND revoked_at IS NULL
 		  AND EXISTS (SELECT 1 FROM users u WHERE u.id = token.user_id AND u.disabled_at IS NULL)`
 
-	touchToken = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
 	tokensByID = `SELECT id, role, hint, revoked_at FROM token WHERE id IN (?)`
 
 	getActor = `
-		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.client, u.id AS user_id, u.name, u.site_admin
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.scopes, t.barred, t.rotations, t.client, u.id AS user_id, u.name, u.site_admin
 		FROM token t JOIN users u ON u.id = t.user_id
 		WHERE t.hash = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
 )
@@ -136,11 +152,12 @@ const (
 // What a short-lived token stands on.
 const (
 	getPresentUser = `
-		SELECT '' AS token_id, '' AS token_name, '' AS role, CAST(NULL AS BIGINT) AS expires_at, name, site_admin
+		SELECT '' AS token_id, '' AS token_name, '' AS role, CAST(NULL AS BIGINT) AS expires_at, '' AS scopes, '' AS barred, 0 AS rotations, '' AS client,
+			id AS user_id, name, site_admin
 		FROM users WHERE id = ? AND disabled_at IS NULL`
 
 	getPresentToken = `
-		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.client, u.name, u.site_admin
+		SELECT t.id AS token_id, t.name AS token_name, t.role, t.expires_at, t.scopes, t.barred, t.rotations, t.client, u.id AS user_id, u.name, u.site_admin
 		FROM token t JOIN users u ON u.id = t.user_id
 		WHERE u.id = ? AND t.id = ? AND t.revoked_at IS NULL AND u.disabled_at IS NULL`
 )

@@ -2,9 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,14 +12,10 @@ import (
 )
 
 const (
-	tokenPrefix    = "hf_" // clients refuse other prefixes
-	tokenLength    = 40    // random characters: 238 bits
-	minImported    = 4
-	maxImported    = 512
-	maxTokenName   = 128
-	hintFrom       = 20 // shorter values get no hint, which would be too much of them
-	alphanumerics  = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	badCredentials = "Invalid credentials in Authorization header" // clients match on this text
+	minImported  = 4
+	maxImported  = 512
+	maxTokenName = 128
+	maxTokens    = 1000 // of one user, not revoked
 )
 
 // Token is an access token without its value, which nobody can read again.
@@ -32,15 +25,22 @@ type Token struct {
 	Name       string
 	Hint       string // first and last characters
 	Role       hub.TokenRole
+	Scopes     *hub.Scopes // of a fine-grained token
 	CreatedAt  time.Time
 	LastUsedAt time.Time // zero: never
 	ExpiresAt  time.Time // zero: never
+
+	barred *hub.IDSet
 }
+
+// BarredFrom reports whether an organisation has ended the token's access to it.
+func (t *Token) BarredFrom(orgID string) bool { return t.barred.Has(orgID) }
 
 // NewToken is what CreateToken needs. Value imports a token of another hub; empty makes a random one.
 type NewToken struct {
 	Name      string
 	Role      hub.TokenRole // empty: read
+	Scopes    *hub.Scopes   // of a fine-grained one
 	Value     string
 	ExpiresAt time.Time
 }
@@ -54,12 +54,15 @@ type tokenRow struct {
 	CreatedAt  int64  `db:"created_at"`
 	LastUsedAt *int64 `db:"last_used_at"`
 	ExpiresAt  *int64 `db:"expires_at"`
+	Scopes     string
+	Barred     string
 }
 
 func (r tokenRow) token() *Token {
 	return &Token{
 		ID: r.ID, UserID: r.UserID, Name: r.Name, Hint: r.Hint, Role: hub.TokenRole(r.Role),
 		CreatedAt: fromMicros(&r.CreatedAt), LastUsedAt: fromMicros(r.LastUsedAt), ExpiresAt: fromMicros(r.ExpiresAt),
+		Scopes: decodeScopes(r.Role, r.Scopes), barred: barredSet(r.Barred),
 	}
 }
 
@@ -70,7 +73,7 @@ func (s *Service) CreateToken(ctx context.Context, userID string, n NewToken) (v
 	}
 	row := tokenRow{
 		ID: hub.NewID(), UserID: userID, Name: n.Name, Hint: tokenHint(value), Role: string(n.Role),
-		CreatedAt: s.now().UnixMicro(), ExpiresAt: micros(n.ExpiresAt),
+		CreatedAt: s.now().UnixMicro(), ExpiresAt: micros(n.ExpiresAt), Scopes: encodeScopes(n.Scopes),
 	}
 	err = s.write(ctx, func(tx *db.Tx) error { return s.insertToken(ctx, tx, row, value) })
 	if err != nil {
@@ -87,10 +90,15 @@ func checkNewToken(n *NewToken, now time.Time) (value string, err error) {
 	switch {
 	case n.Name == "" || utf8.RuneCountInString(n.Name) > maxTokenName || strings.ContainsFunc(n.Name, isControl):
 		return "", errs.New(errs.Invalid, "A token's name must have 1 to %d characters and no control characters", maxTokenName)
-	case n.Role != hub.TokenRead && n.Role != hub.TokenWrite:
-		return "", errs.New(errs.Invalid, "A token's role is read or write, not %q", n.Role)
+	case n.Role != hub.TokenRead && n.Role != hub.TokenWrite && n.Role != hub.TokenFineGrained:
+		return "", errs.New(errs.Invalid, "A token's role is read, write or fineGrained, not %q", n.Role)
 	case !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now):
 		return "", errs.New(errs.Invalid, "The token would have expired already")
+	}
+	if err := checkScopes(n.Role, n.Scopes); err != nil {
+		return "", err
+	}
+	switch {
 	case n.Value == "":
 		return randomToken(), nil
 	case len(n.Value) < minImported || len(n.Value) > maxImported || strings.ContainsFunc(n.Value, unprintable):
@@ -112,7 +120,14 @@ func (s *Service) insertToken(ctx context.Context, tx *db.Tx, r tokenRow, value 
 	if len(same) > 0 {
 		return errs.New(errs.Conflict, "The user already has a token named %q: choose another name or revoke that one", r.Name)
 	}
-	n, err := tx.Exec(ctx, insertToken, r.ID, r.UserID, r.Name, secretHash(value), r.Hint, r.Role, r.CreatedAt, r.ExpiresAt)
+	var live int
+	if err := tx.Get(ctx, &live, countTokens, r.UserID); err != nil {
+		return err
+	}
+	if live >= maxTokens {
+		return errs.New(errs.Conflict, "The user has %d tokens already: revoke some", live)
+	}
+	n, err := tx.Exec(ctx, insertToken, r.ID, r.UserID, r.Name, secretHash(value), r.Hint, r.Role, r.CreatedAt, r.ExpiresAt, r.Scopes)
 	if err == nil && n == 0 {
 		return errs.New(errs.Conflict, "This token value is or was in use: choose another one")
 	}
@@ -136,57 +151,4 @@ func (s *Service) Tokens(ctx context.Context, userID string) ([]*Token, error) {
 		}
 	}
 	return tokens, nil
-}
-
-// RevokeToken ends a user's token, named by its id or its name, for good.
-func (s *Service) RevokeToken(ctx context.Context, userID, idOrName string) error {
-	return errs.Wrap("account.RevokeToken", s.write(ctx, func(tx *db.Tx) error {
-		var rows []tokenRow
-		if err := tx.Select(ctx, &rows, findTokens, userID, idOrName, idOrName); err != nil {
-			return err
-		}
-		switch len(rows) {
-		case 0:
-			return errs.New(errs.NotFound, "The user has no token with the id or name %q", idOrName)
-		case 1:
-			if _, err := tx.Exec(ctx, revokeToken, s.now().UnixMicro(), rows[0].ID); err != nil {
-				return err
-			}
-			return s.note(ctx, tx, "token.revoke", userID, tokenEvent(rows[0]))
-		}
-		return errs.New(errs.Conflict, "More than one token is called %q: revoke by id", idOrName)
-	}))
-}
-
-// randomToken draws each character evenly: bytes past the last whole multiple of 62 are dropped.
-func randomToken() string {
-	out := make([]byte, 0, len(tokenPrefix)+tokenLength)
-	out = append(out, tokenPrefix...)
-	const even = 256 - 256%len(alphanumerics)
-	var b [64]byte
-	for {
-		_, _ = rand.Read(b[:])
-		for _, c := range b {
-			if int(c) >= even {
-				continue
-			}
-			out = append(out, alphanumerics[int(c)%len(alphanumerics)])
-			if len(out) == cap(out) {
-				return string(out)
-			}
-		}
-	}
-}
-
-func tokenHint(value string) string {
-	if len(value) < hintFrom {
-		return ""
-	}
-	return value[:5] + "…" + value[len(value)-4:]
-}
-
-// secretHash is how tokens and session secrets are kept: they are random, so a plain hash cannot be searched.
-func secretHash(value string) string {
-	sum := sha256.Sum256([]byte(value))
-	return hex.EncodeToString(sum[:])
 }

@@ -30,6 +30,8 @@ func (a *Authorizer) Site(actor hub.Actor, r Right) error {
 	case SignedIn:
 		return signedIn(actor)
 	case Write:
+		return mayChangeAll(actor)
+	case WriteBody:
 		return mayChange(actor)
 	case Account:
 		return ownAccount(actor)
@@ -56,13 +58,13 @@ func (a *Authorizer) Repo(ctx context.Context, actor hub.Actor, s Subject, r Rig
 	if err != nil {
 		return err
 	}
-	if g == grantNone && s.Visibility != hub.Public {
+	if g.effective == grantNone && s.Visibility != hub.Public {
 		return errs.RepoNotFound()
 	}
 	switch r {
 	case Public, RepoRead:
 		return nil
-	case SignedIn, Write, SiteRead, SiteAdmin:
+	case SignedIn, Write, WriteBody, SiteRead, SiteAdmin:
 		return a.Site(actor, r)
 	case RepoLike:
 		return a.Site(actor, Write)
@@ -82,63 +84,60 @@ func (a *Authorizer) CreateIn(ctx context.Context, actor hub.Actor, ownerID stri
 	if err := anywhere(actor); err != nil {
 		return err
 	}
-	if actor.SiteAdmin || kind == account.KindUser && ownerID == actor.UserID {
+	if actor.Scopes != nil && !actor.Scopes.Has([]string{ownerID}, hub.PermRepoWrite) {
+		return errs.New(errs.Forbidden, scopedCreateText)
+	}
+	if siteAdminProof(actor) || kind == account.KindUser && ownerID == actor.UserID {
 		return nil
 	}
 	if kind != account.KindOrg {
 		return errs.New(errs.Forbidden, "You don't have the rights to create repositories under this namespace: it belongs to another user")
 	}
+	if actor.Barred.Has(ownerID) {
+		return errs.New(errs.Forbidden, "This organization has ended the access of this token")
+	}
 	return a.members.mayCreate(ctx, ownerID, actor.UserID)
-}
-
-// ReadableOwners says whose private repositories the actor may read: of all owners, or of those listed. Listings and
-// deduplication are bounded by it.
-func (a *Authorizer) ReadableOwners(ctx context.Context, actor hub.Actor) (ownerIDs []string, all bool, err error) {
-	if actor.Anonymous() || actor.RepoID != "" {
-		return nil, false, nil
-	}
-	if actor.SiteAdmin {
-		return nil, true, nil
-	}
-	roles, err := a.members.of(ctx, actor.UserID)
-	if err != nil {
-		return nil, false, err
-	}
-	ownerIDs = append(make([]string, 0, len(roles)+1), actor.UserID)
-	for id, role := range roles {
-		if role.AtLeast(hub.RoleRead) {
-			ownerIDs = append(ownerIDs, id)
-		}
-	}
-	return ownerIDs, false, nil
 }
 
 // grant is what the owner's side gives an actor on a repository, whatever its visibility.
 type grant int
 
 const (
-	grantNone grant = iota
+	grantNone  grant = iota
+	grantGated       // the content of a public gated repository
 	grantRead
 	grantAll
 	grantSite // all, and past what is disabled
 )
 
-func (a *Authorizer) grant(ctx context.Context, actor hub.Actor, s Subject) (grant, error) {
+// grants are what the user has, and what is left of it by a fine-grained token.
+type grants struct{ user, effective grant }
+
+func (a *Authorizer) grant(ctx context.Context, actor hub.Actor, s Subject) (grants, error) {
+	user, err := a.userGrant(ctx, actor, s)
+	g := grants{user, user}
+	if actor.Scopes != nil {
+		g.effective = min(user, scopedGrant(actor.Scopes, s))
+	}
+	return g, err
+}
+
+func (a *Authorizer) userGrant(ctx context.Context, actor hub.Actor, s Subject) (grant, error) {
 	switch {
 	case actor.Anonymous():
 		return grantNone, nil
 	case actor.Deploy: // Repo has seen that this is the key's repository
 		return grantAll, nil
-	case actor.SiteAdmin:
+	case siteAdminProof(actor):
 		return grantSite, nil
 	case actor.UserID == s.OwnerID:
 		return grantAll, nil
 	}
-	roles, err := a.members.of(ctx, actor.UserID)
+	roles, err := a.roles(ctx, actor)
 	if err != nil {
 		return grantNone, err
 	}
-	role := roles[s.OwnerID] // none when a user owns the repository
+	role := roles(s.OwnerID) // none when a user owns the repository
 	switch {
 	case role.AtLeast(hub.RoleWrite), role == hub.RoleContributor && s.CreatedBy == actor.UserID:
 		return grantAll, nil
@@ -146,4 +145,35 @@ func (a *Authorizer) grant(ctx context.Context, actor hub.Actor, s Subject) (gra
 		return grantRead, nil
 	}
 	return grantNone, nil
+}
+
+// scopedGrant is the most that a fine-grained token is for on a repository.
+func scopedGrant(sc *hub.Scopes, s Subject) grant {
+	entities := []string{s.RepoID, s.OwnerID}
+	switch {
+	case sc.Has(entities, hub.PermRepoWrite):
+		return grantAll
+	case sc.Has(entities, hub.PermRepoRead):
+		return grantRead
+	case sc.GatedRepos && s.Visibility == hub.Public:
+		return grantGated
+	}
+	return grantNone
+}
+
+// siteAdminProof reports whether an administrator of the hub acts as one. Who holds a token back for one purpose, or
+// lost its access somewhere, does not want it to open everything else.
+func siteAdminProof(actor hub.Actor) bool {
+	return actor.SiteAdmin && actor.Scopes == nil && actor.Barred == nil
+}
+
+// roles gives the actor's role in an organisation, none in those that shut the token out.
+func (a *Authorizer) roles(ctx context.Context, actor hub.Actor) (func(orgID string) hub.Role, error) {
+	roles, err := a.members.of(ctx, actor.UserID)
+	return func(orgID string) hub.Role {
+		if actor.Barred.Has(orgID) {
+			return hub.RoleNone
+		}
+		return roles[orgID]
+	}, err
 }

@@ -262,6 +262,8 @@ func TestSite(t *testing.T) {
 		public     +         +    +         +     +
 		signed-in  !         +    +         +     +
 		write      !         +    -         +     -
+		write-body !         +    -         +     -
+		account    !         +    -         +     -
 		site-read  !         -    -         +     +
 		site-admin !         -    -         +     -
 		xet-read   +         +    +         +     +

@@ -9,7 +9,8 @@ type Right string
 const (
 	Public    Right = "public"     // everybody
 	SignedIn  Right = "signed-in"  // any user, by any proof
-	Write     Right = "write"      // any user, by a proof that allows changes
+	Write     Right = "write"      // any user, by a proof that allows changes to all that is theirs
+	WriteBody Right = "write-body" // any user, by a proof that allows changes: the rights on what the body names are checked behind the route
 	SiteRead  Right = "site-read"  // administrators of the hub, read tokens included
 	SiteAdmin Right = "site-admin" // administrators of the hub
 )
@@ -46,7 +47,7 @@ const (
 
 // Rights are all of them, for tests that go through all.
 var Rights = []Right{
-	Public, SignedIn, Write, Account, SiteRead, SiteAdmin, OwnerRead, OwnerFollow, OwnerMember, OwnerSettingsRead, OwnerAdmin,
+	Public, SignedIn, Write, WriteBody, Account, SiteRead, SiteAdmin, OwnerRead, OwnerFollow, OwnerMember, OwnerSettingsRead, OwnerAdmin,
 	RepoRead, RepoLike, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
 }
 

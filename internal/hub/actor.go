@@ -1,5 +1,7 @@
 package hub
 
+import "strconv"
+
 // Role is what a member may do in an organisation; roles are ordered.
 type Role string
 
@@ -29,8 +31,9 @@ type TokenRole string
 
 // The token roles.
 const (
-	TokenRead  TokenRole = "read"
-	TokenWrite TokenRole = "write"
+	TokenRead        TokenRole = "read"
+	TokenWrite       TokenRole = "write"
+	TokenFineGrained TokenRole = "fineGrained" // what its Scopes say
 )
 
 // Proof is the kind of what a caller has shown.
@@ -55,11 +58,27 @@ type Actor struct {
 	TokenName string    // display name of the token or key
 	Token     TokenRole // empty for a session, which may do all that its user may
 
+	// Rotations is how many values the token had before the one that was shown.
+	Rotations int64
+	// Scopes are what a fine-grained token is for; nil: the proof is none. Only authz reads them.
+	Scopes *Scopes
+	// Barred are the organisations that have ended the token's access to them. Only authz reads them.
+	Barred *IDSet
+
 	// RepoID is the row id of the only repository that the proof is good for; empty: all that the user may.
 	RepoID string
 	// Deploy says that a repository's own key made the request. There is no user behind it: UserID is the key's id, and
 	// what it may in RepoID is for Token to say.
 	Deploy bool
+}
+
+// ProofID names what proved the actor for what outlives the request, such as a Xet token: account.Present takes it. It
+// changes when the token gets a new value, so that what the old one was good for ends with it.
+func (a Actor) ProofID() string {
+	if a.Rotations == 0 {
+		return a.TokenID
+	}
+	return a.TokenID + "." + strconv.FormatInt(a.Rotations, 10)
 }
 
 // Anonymous reports whether nobody is signed in.

@@ -76,7 +76,7 @@ func (s *Service) List(ctx context.Context, actor hub.Actor, q Query) (items []D
 // answer is empty.
 func (s *Service) narrow(ctx context.Context, actor hub.Actor, sel *selection) (bool, error) {
 	var err error
-	if sel.owners, sel.all, err = s.authz.ReadableOwners(ctx, actor); err != nil {
+	if sel.readable, err = s.authz.Readable(ctx, actor); err != nil {
 		return false, err
 	}
 	if sel.query.Author == "" {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -17,6 +18,7 @@ const (
 	fragList       = `SELECT ` + fragColumns + ` FROM repo r` + fragJoins + ` WHERE r.type = ?`
 	fragPublic     = ` AND r.visibility = 'public'`
 	fragReadable   = ` AND (r.visibility = 'public' OR r.owner_id IN (?))`
+	fragReadableOr = ` AND (r.visibility = 'public' OR r.owner_id IN (?) OR (r.id IN (?) AND r.owner_id IN (?)))`
 	fragAuthor     = ` AND r.owner_id = ?`
 	fragPipeline   = ` AND r.pipeline_tag = ?`
 	fragLibrary    = ` AND r.library_name = ?`
@@ -86,14 +88,13 @@ func (o order) cursor(last *Repo) cursor {
 
 // selection is a checked query with what was looked up for it.
 type selection struct {
-	query  Query
-	order  order
-	limit  int
-	owners []string // whose private repositories are shown
-	all    bool     // everybody's
-	author string   // owner id
-	from   any      // sort value of the last item seen; nil: the first page
-	fromID string
+	query    Query
+	order    order
+	limit    int
+	readable authz.Readable // the private repositories that are shown
+	author   string         // owner id
+	from     any            // sort value of the last item seen; nil: the first page
+	fromID   string
 }
 
 // after lets the selection start behind a cursor.
@@ -113,11 +114,14 @@ func (l *selection) after(s *Service, q Query) error {
 func (l *selection) rows(ctx context.Context, q db.Queryer) ([]*Repo, error) {
 	b := statement{text: fragList, args: []any{l.query.Type}}
 	switch {
-	case l.all:
-	case len(l.owners) == 0:
+	case l.readable.All:
+	case len(l.readable.Repos) > 0:
+		nobody := []string{""} // a list must not be empty
+		b.add(fragReadableOr, append(nobody, l.readable.Owners...), l.readable.Repos, append(nobody, l.readable.Within...))
+	case len(l.readable.Owners) == 0:
 		b.add(fragPublic)
 	default:
-		b.add(fragReadable, l.owners)
+		b.add(fragReadable, l.readable.Owners)
 	}
 	l.filters(&b)
 	after, by := l.order.afterDown, l.order.byDown

@@ -15,8 +15,8 @@ const maxGPGKeyBody = 1 << 20
 func (a *API) gpgKeyRoutes() []httpd.Route {
 	return []httpd.Route{
 		{ID: "listGpgKeys", Method: http.MethodGet, Path: "/api/user/gpg_keys", Right: authz.SignedIn, Handler: a.listGPGKeys},
-		{ID: "addGpgKey", Method: http.MethodPost, Path: "/api/user/gpg_keys", Right: authz.Write, Handler: a.addGPGKey},
-		{ID: "deleteGpgKey", Method: http.MethodDelete, Path: "/api/user/gpg_keys/{key}", Right: authz.Write, Handler: a.deleteGPGKey},
+		{ID: "addGpgKey", Method: http.MethodPost, Path: "/api/user/gpg_keys", Right: authz.Account, Handler: a.addGPGKey},
+		{ID: "deleteGpgKey", Method: http.MethodDelete, Path: "/api/user/gpg_keys/{key}", Right: authz.Account, Handler: a.deleteGPGKey},
 	}
 }
 

@@ -16,8 +16,8 @@ func (a *API) keyRoutes() []httpd.Route {
 	get, post, del := http.MethodGet, http.MethodPost, http.MethodDelete
 	return []httpd.Route{
 		{ID: "listKeys", Method: get, Path: "/api/user/keys", Right: authz.SignedIn, Handler: a.listKeys},
-		{ID: "addKey", Method: post, Path: "/api/user/keys", Right: authz.Write, Handler: a.addKey},
-		{ID: "deleteKey", Method: del, Path: "/api/user/keys/{key}", Right: authz.Write, Handler: a.deleteKey},
+		{ID: "addKey", Method: post, Path: "/api/user/keys", Right: authz.Account, Handler: a.addKey},
+		{ID: "deleteKey", Method: del, Path: "/api/user/keys/{key}", Right: authz.Account, Handler: a.deleteKey},
 		{ID: "listDeployKeys", Method: get, Path: repoPath + "/keys", Right: authz.RepoSettings, Handler: a.listDeployKeys},
 		{ID: "addDeployKey", Method: post, Path: repoPath + "/keys", Right: authz.RepoSettings, Handler: a.addDeployKey},
 		{ID: "deleteDeployKey", Method: del, Path: repoPath + "/keys/{key}", Right: authz.RepoSettings, Handler: a.deleteDeployKey},

@@ -12,9 +12,9 @@ import (
 func (a *API) repoRoutes() []httpd.Route {
 	get, post := http.MethodGet, http.MethodPost
 	return []httpd.Route{
-		{ID: "createRepo", Method: post, Path: "/api/repos/create", Right: authz.Write, Handler: a.createRepo},
-		{ID: "deleteRepo", Method: http.MethodDelete, Path: "/api/repos/delete", Right: authz.Write, Handler: a.deleteRepo},
-		{ID: "moveRepo", Method: post, Path: "/api/repos/move", Right: authz.Write, Handler: a.moveRepo},
+		{ID: "createRepo", Method: post, Path: "/api/repos/create", Right: authz.WriteBody, Handler: a.createRepo},
+		{ID: "deleteRepo", Method: http.MethodDelete, Path: "/api/repos/delete", Right: authz.WriteBody, Handler: a.deleteRepo},
+		{ID: "moveRepo", Method: post, Path: "/api/repos/move", Right: authz.WriteBody, Handler: a.moveRepo},
 		{ID: "duplicateRepo", Method: post, Path: repoPath + "/duplicate", Right: authz.RepoContent, Handler: a.duplicateRepo},
 		{ID: "updateRepoSettings", Method: http.MethodPut, Path: repoPath + "/settings", Right: authz.RepoSettings, Handler: a.setRepoSettings},
 		{ID: "getRepoLFSSettings", Method: get, Path: repoPath + "/settings/lfs", Right: authz.RepoSettings, Handler: a.lfsSettings},

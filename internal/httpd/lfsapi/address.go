@@ -73,7 +73,7 @@ func (a *API) newAddress(st *httpd.State, operation string, p lfs.Pointer) addre
 	}
 	return address{
 		operation: operation, bound: bound, sha: p.OID, size: strconv.FormatInt(p.Size, 10), repoID: st.Repo.RowID,
-		userID: st.Actor.UserID, tokenID: st.Actor.TokenID, expires: strconv.FormatInt(expires, 10),
+		userID: st.Actor.UserID, tokenID: st.Actor.ProofID(), expires: strconv.FormatInt(expires, 10),
 	}
 }
 

@@ -53,7 +53,7 @@ func (c *Credentials) Mint(actor hub.Actor, repoID, operation string) (authoriza
 	if life = downloadLife; operation == lfs.Upload {
 		life = uploadLife
 	}
-	b, _ := json.Marshal(credential{operation, repoID, actor.UserID, actor.TokenID, c.now().Add(life).Unix()}) // strings and a number
+	b, _ := json.Marshal(credential{operation, repoID, actor.UserID, actor.ProofID(), c.now().Add(life).Unix()}) // strings and a number
 	body := base64.RawURLEncoding.EncodeToString(b)
 	return "Bearer " + credentialPrefix + body + "." + c.signer.Sign(body), life
 }

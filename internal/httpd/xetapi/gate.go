@@ -95,7 +95,9 @@ func (g *Gate) check(ctx context.Context, k gateKey) (p Pass, err error) {
 	if err = g.Authz.Repo(ctx, p.Actor, p.Repo.Subject(), k.right); err != nil {
 		return p, err
 	}
-	p.Scope = xetstore.Scope{UserID: k.UserID, RepoID: k.RepoID, Bound: p.Actor.RepoID != ""}
+	// What a user sent by a proof that opens more must not become known to one that opens less.
+	bound := p.Actor.RepoID != "" || p.Actor.Scopes != nil || p.Actor.Barred != nil
+	p.Scope = xetstore.Scope{UserID: k.UserID, RepoID: k.RepoID, Bound: bound}
 	p.Scope.Owners, p.Scope.All, err = g.Authz.ReadableOwners(ctx, p.Actor)
 	return p, errs.Wrap("xetapi.Gate", err)
 }

@@ -34,7 +34,7 @@ type Token struct {
 // Mint makes a token for an actor who was found to have the right on the repository. Clients ask for the next one 30 to
 // 60 seconds before its end.
 func (a *API) Mint(actor hub.Actor, repoID, origin string, write bool) Token {
-	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.TokenID, Bound: actor.RepoID != "", Expires: a.Now().Add(a.TokenTTL).Unix()}
+	p := payload{Write: write, RepoID: repoID, UserID: actor.UserID, TokenID: actor.ProofID(), Bound: actor.RepoID != "", Expires: a.Now().Add(a.TokenTTL).Unix()}
 	b, _ := json.Marshal(p) // nothing in it can fail
 	body := base64.RawURLEncoding.EncodeToString(b)
 	return Token{AccessToken: body + "." + a.tokens.Sign(body), Expires: p.Expires, CASURL: origin}

@@ -125,6 +125,7 @@ var table = map[authz.Right]row{
 	authz.Public:    row{noRepo: "AAAAAAAAAII", public: reading[public], private: reading[private], absent: reading[absent], gatedState: reading[gatedState], moved: reading[moved], movedHidden: reading[movedHidden]},
 	authz.SignedIn:  row{noRepo: "SAAAAAAAAII"},
 	authz.Write:     row{noRepo: "SAAAAAAFAII"},
+	authz.WriteBody: row{noRepo: "SAAAAAAFAII"},
 	authz.Account:   row{noRepo: "SAAAAAAFAII"},
 	authz.SiteRead:  row{noRepo: "SFFFFFFFAII"},
 	authz.SiteAdmin: row{noRepo: "SFFFFFFFAII"},

@@ -187,6 +187,12 @@ func TestEveryDoorKeepsToTheQuota(t *testing.T) {
 			t.Errorf("refused, and counted: %+v, before %+v", got, want)
 		}
 		exact(h, "after the refusals")
+		token := ok[struct{ CasURL, AccessToken string }](t, "token", get(h, alice, "/api/models/alice/full/xet-write-token/main")).AccessToken
+		limit(h, "alice", 0, 1_000_000)
+		owner("token", get(h, alice, "/api/models/alice/full/xet-write-token/main"))
+		if a := h.Do(testhub.Caller{Token: token}, "POST", "/v1/xorbs/default/"+shaOf("x"), "x"); a.Status != http.StatusPaymentRequired {
+			t.Errorf("xorb: %d %s", a.Status, a.Body)
+		}
 
 		limitRepo(h, "alice/open", 1000)
 		refused(t, "a repository's quota", commit(h, alice, "alice/open", header("add"), file("f", small)), http.StatusRequestEntityTooLarge, "", "The repository may take", "administrator")
@@ -404,6 +410,66 @@ func TestMigrationCountsWhatIsThere(t *testing.T) {
 			if got := usage(h, name); got != want {
 				t.Errorf("%s: %+v, want %+v", name, got, want)
 			}
+		}
+	})
+}
+
+type storageItem struct {
+	ID, Type, UpdatedAt, Visibility string
+	Storage                         int64
+	StoragePercent                  float64
+}
+
+// The report of what takes space is exact, pages whole, and is for nobody but the owner's own.
+func TestStorageReport(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice, bob, root := h.Member("alice", false), h.Member("bob", false), h.Admin
+		h.Org("acme", alice, map[string]hub.Role{"bob": hub.RoleWrite})
+		for i := range 5 {
+			h.CreateRepo(alice, hub.RepoTypes[i%2], fmt.Sprintf("alice/Thing%d", i), i%2 == 0)
+			h.CreateRepo(alice, hub.Model, fmt.Sprintf("acme/thing%d", i), true)
+		}
+		addLarge(h, alice, "alice/Thing2", "main", "w.bin", babble(1, 100_000))
+		all := ok[[]storageItem](t, "all", get(h, alice, "/api/settings/repositories"))
+		if len(all) != 5 || all[0].ID != "alice/Thing2" || all[0].Storage < 100_000 || all[0].StoragePercent < 80 || all[0].Visibility != "private" {
+			t.Fatalf("all: %+v", all)
+		}
+		var sum int64
+		var percent float64
+		for _, s := range all {
+			sum, percent = sum+s.Storage, percent+s.StoragePercent
+		}
+		if uses := usage(h, "alice"); sum != uses.Private.Used+uses.Public.Used || percent < 99.99 || percent > 100.01 {
+			t.Errorf("a sum of %d, %f percent; %+v are used", sum, percent, uses)
+		}
+		for _, order := range []string{"?sort=storage&direction=asc", "?sort=storage", "?sort=updatedAt", "?sort=updatedAt&direction=asc"} {
+			want := ok[[]storageItem](t, order, get(h, alice, "/api/settings/repositories"+order))
+			var got []storageItem
+			for next := "/api/settings/repositories" + order + "&limit=2"; next != ""; {
+				a := get(h, alice, next)
+				got = append(got, ok[[]storageItem](t, next, a)...)
+				link, _, _ := strings.Cut(strings.TrimPrefix(a.Header.Get("Link"), "<"), ">")
+				next = strings.TrimPrefix(link, h.URL)
+			}
+			if !slices.Equal(got, want) || len(got) != 5 {
+				t.Errorf("%s: pages give %+v, want %+v", order, got, want)
+			}
+		}
+		for query, n := range map[string]int{"?search=thing2": 1, "?search=THING": 5, "?search=%25": 0, "?search=alice": 0, "?type=dataset": 2, "?type=bucket": 0} {
+			if got := ok[[]storageItem](t, query, get(h, alice, "/api/settings/repositories"+query)); len(got) != n {
+				t.Errorf("%s: %+v", query, got)
+			}
+		}
+		for _, bad := range []string{"?sort=name", "?direction=up", "?type=thing", "?limit=0", "?cursor=abc"} {
+			refused(t, bad, get(h, alice, "/api/settings/repositories"+bad), http.StatusBadRequest, "")
+		}
+		for who, status := range map[testhub.Caller]int{alice: 200, root: 200, bob: 403, nobody: 401} {
+			if a := get(h, who, "/api/organizations/acme/settings/repositories"); a.Status != status {
+				t.Errorf("%s: %d %s", who.Name, a.Status, a.Body)
+			}
+		}
+		if got := ok[[]storageItem](t, "bob", get(h, bob, "/api/settings/repositories")); len(got) != 0 {
+			t.Errorf("bob sees %+v", got)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
 )
@@ -23,6 +24,7 @@ type API struct {
 	Content  *content.Service
 	Verify   *verify.Service
 	Audit    *audit.Service
+	Quota    *quota.Service
 	Site     Site
 	Limits   Limits
 	// Client names who a request counts against.
@@ -58,7 +60,7 @@ const (
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.auditRoutes(), a.likeRoutes(), []httpd.Route{
+	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.auditRoutes(), a.likeRoutes(), a.storageRoutes(), []httpd.Route{
 		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
 		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
 	})

@@ -128,6 +128,13 @@ func (a *App) build(ctx context.Context) error {
 	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser, quota.DropOwner}})
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
+	mailKey, err := a.accounts.Secret(ctx, "mail")
+	if err == nil {
+		err = a.mail.Seal(mailKey)
+	}
+	if err != nil {
+		return err
+	}
 	key, err := a.accounts.Secret(ctx, "repo")
 	if err != nil {
 		return err

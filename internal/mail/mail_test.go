@@ -197,3 +197,38 @@ func smtpOf(t *testing.T, srv *mailtest.Server) *mail.SMTP {
 	}
 	return s
 }
+
+// What waits in the queue holds no link that opens anything; any node with the hub's key can send it, and no other text in
+// its place.
+func TestS14QueuedTextIsSealed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		key := bytes.Repeat([]byte{7}, 32)
+		var log bytes.Buffer
+		node := func() (*mail.Outbox, *jobs.Queue) {
+			q := jobs.New(d, jobs.Options{Log: slog.New(slog.DiscardHandler)})
+			b := mail.New(q, mail.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if err := b.Seal(key); err != nil {
+				t.Fatal(err)
+			}
+			return b, q
+		}
+		first, _ := node()
+		if err := first.Enqueue(t.Context(), d, mail.Message{To: "ann@example.com", Subject: "Link", Text: "https://hub/reset?code=abcdef"}); err != nil {
+			t.Fatal(err)
+		}
+		var waiting string
+		if err := d.Get(t.Context(), &waiting, `SELECT payload FROM job`); err != nil || !strings.Contains(waiting, "ann@example.com") || strings.Contains(waiting, "abcdef") {
+			t.Errorf("%v: %s", err, waiting)
+		}
+		if _, err := d.Exec(t.Context(), `INSERT INTO job (kind, dedup_key, payload, run_at) VALUES ('mail.send', '', ?, 0)`, strings.Replace(waiting, "ann@", "eve@", 1)); err != nil {
+			t.Fatal(err)
+		}
+		_, q := node()
+		if _, err := q.RunDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if said := log.String(); !strings.Contains(said, "abcdef") || strings.Contains(said, "eve@") {
+			t.Errorf("sent: %s", said)
+		}
+	})
+}

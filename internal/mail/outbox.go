@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"crypto/cipher"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -27,6 +29,7 @@ type Outbox struct {
 	delivers bool
 	log      *slog.Logger
 	now      func() time.Time
+	aead     cipher.AEAD
 }
 
 // New makes the outbox and registers its job.
@@ -41,6 +44,9 @@ func New(q *jobs.Queue, o Options) *Outbox {
 	if !b.delivers {
 		b.sender = logSender{b.log}
 	}
+	own := make([]byte, 32)
+	_, _ = rand.Read(own)
+	_ = b.Seal(own) // the size is right
 	q.Register(jobKind, b.deliver)
 	return b
 }
@@ -54,7 +60,7 @@ func (b *Outbox) Enqueue(ctx context.Context, on db.Queryer, m Message) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	return b.jobs.Enqueue(ctx, on, jobs.Job{Kind: jobKind, Payload: m})
+	return b.jobs.Enqueue(ctx, on, jobs.Job{Kind: jobKind, Payload: b.seal(m)})
 }
 
 // Send delivers a message now, for jobs of others that make their own.
@@ -75,8 +81,12 @@ func (b *Outbox) Send(ctx context.Context, m Message) error {
 }
 
 func (b *Outbox) deliver(ctx context.Context, payload json.RawMessage) error {
-	var m Message
-	if err := json.Unmarshal(payload, &m); err != nil {
+	var waiting sealed
+	if err := json.Unmarshal(payload, &waiting); err != nil {
+		return errs.Wrap("mail.deliver", err)
+	}
+	m, err := b.open(waiting)
+	if err != nil {
 		return errs.Wrap("mail.deliver", err)
 	}
 	return b.Send(ctx, m)

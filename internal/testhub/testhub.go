@@ -36,6 +36,7 @@ type Hub struct {
 	Admin  Caller // site administrator, user admin
 
 	unchecked bool
+	log       io.Writer // nil: warnings go to the test's output
 	cfg       *config.Config
 	ssh       sync.Once
 	sshAddr   string
@@ -76,6 +77,16 @@ func configure(t testing.TB) *config.Config {
 	return c
 }
 
+// NewLogged starts a hub like New's that writes everything it has to say, down to debug, to log.
+func NewLogged(t testing.TB, log io.Writer, change ...func(*config.Config)) *Hub {
+	t.Helper()
+	c := configure(t)
+	for _, f := range change {
+		f(c)
+	}
+	return launch(&Hub{T: t, log: log}, c)
+}
+
 // NewUnchecked starts a hub like New's whose answers are not held to the contract, for measuring.
 func NewUnchecked(t testing.TB) *Hub { return launch(&Hub{T: t, unchecked: true}, configure(t)) }
 
@@ -91,7 +102,7 @@ func launch(h *Hub, c *config.Config) *Hub {
 	t := h.T
 	t.Helper()
 	h.cfg = c
-	a, err := app.Open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	a, err := app.Open(t.Context(), c, h.logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +130,13 @@ func launch(h *Hub, c *config.Config) *Hub {
 		}
 	})
 	return h
+}
+
+func (h *Hub) logger() *slog.Logger {
+	if h.log != nil {
+		return slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return slog.New(slog.NewTextHandler(h.T.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // Node starts another process's worth of the same hub, on the same database and store with caches of its own.

@@ -16,6 +16,12 @@ func ownerRules(ctx context.Context, q db.Queryer, ownerID string) (repo.OwnerRu
 	return repo.OwnerRules{DefaultVisibility: v, ForcePrivate: private}, err
 }
 
+// mayCreateOrgs is what the hub's administrators have decided.
+func (a *App) mayCreateOrgs(ctx context.Context) (bool, error) {
+	v, err := a.site.Get(ctx)
+	return v.CreateOrgs, err
+}
+
 // reposAtOnce is how many repositories are named at a time when all of an owner are to go.
 const reposAtOnce = 100
 

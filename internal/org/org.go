@@ -89,6 +89,18 @@ func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
 	return s.GetByID(ctx, id)
 }
 
+// MayCreate asks whether a user may make organisations, which the hub's administrators may keep to themselves.
+func (s *Service) MayCreate(ctx context.Context, by hub.Actor) error {
+	if by.SiteAdmin || s.hooks.MayCreate == nil {
+		return nil
+	}
+	everybody, err := s.hooks.MayCreate(ctx)
+	if err == nil && !everybody {
+		err = errs.New(errs.Forbidden, "Only administrators of this hub create organizations: ask one of them")
+	}
+	return err
+}
+
 func checkFullname(name string) error {
 	if utf8.RuneCountInString(name) > maxFullname || !db.IsText(name) || strings.ContainsFunc(name, isControl) {
 		return errs.New(errs.Invalid, "The full name must have at most %d characters and no control characters", maxFullname)

@@ -2,12 +2,14 @@ package org
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/mail"
 )
 
 // Hooks are what other packages do for this one. A nil hook does nothing.
@@ -19,14 +21,21 @@ type Hooks struct {
 	// BeforeDelete are asked inside the transaction that deletes an organisation. Each refuses with a Conflict while the
 	// organisation still holds something. Delete refuses everything while there is none, since nobody would have looked.
 	BeforeDelete []func(ctx context.Context, q db.Queryer, orgID string) error
+	// Mail queues an e-mail in the transaction that causes it; nil: none is sent.
+	Mail func(ctx context.Context, on db.Queryer, m mail.Message) error
+	// URL is the hub's public address, which links in e-mails begin with; empty: none is sent.
+	URL string
+	// MayCreate says whether every user may make organisations; nil: yes.
+	MayCreate func(ctx context.Context) (bool, error)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
 // Service is the organisations of one hub. It is safe for concurrent use.
 type Service struct {
-	db    *db.DB
-	hooks Hooks
+	db        *db.DB
+	hooks     Hooks
+	accepting sync.Mutex
 }
 
 // New makes the service. Attach completes it.

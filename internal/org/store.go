@@ -68,5 +68,67 @@ const (
 	fragInOrder    = ` ORDER BY m.created_at, m.user_id LIMIT ?`
 )
 
+// Invitations. A condition on uses and ended_at is the compare-and-swap by which exactly one wins.
+const (
+	fragInvitation = `
+		SELECT i.id, i.org_id, o.name AS org_name, i.role, i.user_id, u.name AS user_name, i.email, i.created_by, b.name AS by_name,
+			i.max_uses, i.uses, i.created_at, i.expires_at, i.ended_at
+		FROM org_invitation i JOIN orgs o ON o.id = i.org_id
+		LEFT JOIN users u ON u.id = i.user_id LEFT JOIN users b ON b.id = i.created_by`
+
+	invitationByID   = fragInvitation + ` WHERE i.id = ?`
+	invitationByCode = fragInvitation + ` WHERE i.code_hash = ?`
+
+	openInvitations = fragInvitation + `
+		WHERE i.org_id = ? AND i.ended_at IS NULL AND i.uses < i.max_uses AND i.expires_at > ?
+		ORDER BY i.created_at DESC, i.id DESC LIMIT ?`
+
+	invitationsFor = fragInvitation + `
+		WHERE (i.user_id = ? OR i.email <> '' AND i.email = (SELECT lower(email) FROM users WHERE id = ? AND email_verified))
+		  AND i.ended_at IS NULL AND i.uses < i.max_uses AND i.expires_at > ?
+		ORDER BY i.created_at DESC, i.id DESC LIMIT ?`
+
+	insertInvitation = `
+		INSERT INTO org_invitation (id, org_id, code_hash, role, user_id, email, created_by, max_uses, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	replaceInvitation = `
+		UPDATE org_invitation SET ended_at = ?
+		WHERE org_id = ? AND (user_id = ? OR email <> '' AND email = ?) AND ended_at IS NULL AND uses < max_uses`
+
+	countInvitations = `
+		SELECT COUNT(*) FROM org_invitation WHERE org_id = ? AND ended_at IS NULL AND uses < max_uses AND expires_at > ?`
+
+	purgeInvitations = `DELETE FROM org_invitation WHERE org_id = ? AND (expires_at < ? OR ended_at < ?)`
+	endInvitation    = `UPDATE org_invitation SET ended_at = ? WHERE org_id = ? AND id = ? AND ended_at IS NULL AND uses < max_uses`
+	insertUse        = `INSERT INTO org_invitation_use (invitation_id, user_id, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
+	countUse         = `UPDATE org_invitation SET uses = uses + 1 WHERE id = ? AND ended_at IS NULL AND uses < max_uses`
+	getPerson        = `SELECT id, name, email, email_verified FROM users WHERE id = ?`
+
+	inviterMay = `
+		SELECT u.id FROM users u WHERE u.id = ? AND u.disabled_at IS NULL AND (u.site_admin OR EXISTS (
+			SELECT 1 FROM org_member m WHERE m.org_id = ? AND m.user_id = u.id AND m.role = 'admin'))`
+)
+
 // Requests to join.
-const dropJoinRequest = `DELETE FROM org_join_request WHERE org_id = ? AND user_id = ?`
+const (
+	dropJoinRequest   = `DELETE FROM org_join_request WHERE org_id = ? AND user_id = ?`
+	getJoinRequest    = `SELECT denied_at FROM org_join_request WHERE org_id = ? AND user_id = ?`
+	denyJoinRequest   = `UPDATE org_join_request SET denied_at = ? WHERE org_id = ? AND user_id = ?`
+	countJoinRequests = `SELECT COUNT(*) FROM org_join_request WHERE org_id = ? AND denied_at IS NULL`
+
+	putJoinRequest = `
+		INSERT INTO org_join_request (org_id, user_id, message, created_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (org_id, user_id) DO UPDATE SET message = excluded.message, created_at = excluded.created_at, denied_at = NULL`
+
+	listJoinRequests = `
+		SELECT j.user_id, u.name, u.fullname, j.message, j.created_at
+		FROM org_join_request j JOIN users u ON u.id = j.user_id
+		WHERE j.org_id = ? AND j.denied_at IS NULL AND u.disabled_at IS NULL AND (j.created_at > ? OR j.created_at = ? AND j.user_id > ?)
+		ORDER BY j.created_at, j.user_id LIMIT ?`
+
+	adminAddresses = `
+		SELECT u.email FROM org_member m JOIN users u ON u.id = m.user_id
+		WHERE m.org_id = ? AND m.role = 'admin' AND u.disabled_at IS NULL AND u.email_verified AND u.email <> ''
+		ORDER BY m.created_at, m.user_id LIMIT ?`
+)

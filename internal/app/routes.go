@@ -32,7 +32,9 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) },
 		Client: func(r *http.Request) string { return srv.Client(r) }}
 	signed := verify.New(a.accounts)
-	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota, Client: func(r *http.Request) string { return srv.Client(r) },
+	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota,
+		Orgs:   a.orgs,
+		Client: func(r *http.Request) string { return srv.Client(r) },
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
 		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}, SpoolDir: a.cfg.CacheDir}
 	ops := &adminapi.API{Ready: a.Ready, Metrics: func() http.Handler { return srv.Metrics() }, Version: Version, Key: probe, JSON: contract.JSON, Text: contract.Markdown}

@@ -288,7 +288,7 @@ var probes = map[string][]probe{
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
-	"username": "reader", "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
+	"username": "reader", "invitation": strings.Repeat("ab", 12), "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
 	"session": strings.Repeat("ab", 8), "token": strings.Repeat("ab", 12),
 	"request": strings.Repeat("ab", 12),
 }
@@ -323,8 +323,10 @@ func pathOf(rt httpd.Route, t target) (path string, ok bool) {
 
 // probesOf are a route's requests; nil when nobody thought of one.
 func probesOf(rt httpd.Route) []probe {
-	if p := probes[rt.ID]; p != nil {
-		return p
+	for _, table := range []map[string][]probe{probes, orgProbes} {
+		if p := table[rt.ID]; p != nil {
+			return p
+		}
 	}
 	if rt.ID == contract.Unserved || rt.Method == http.MethodGet || rt.Method == http.MethodHead {
 		return []probe{{refused: rt.ID == contract.Unserved}}

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
@@ -20,6 +21,7 @@ import (
 type API struct {
 	Accounts *account.Service
 	Authz    *authz.Authorizer
+	Orgs     *org.Service
 	Repos    *repo.Service
 	Content  *content.Service
 	Verify   *verify.Service
@@ -60,10 +62,18 @@ const (
 func (a *API) Routes() []httpd.Route {
 	a.lines = semaphore.NewWeighted(lineMemory)
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
-	return slices.Concat(a.repoRoutes(), a.contentRoutes(), a.keyRoutes(), a.largeRoutes(), a.gpgKeyRoutes(), a.ownerRoutes(), a.auditRoutes(), a.likeRoutes(), a.storageRoutes(), []httpd.Route{
-		{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
-		{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
-	})
+	return slices.Concat(
+		a.repoRoutes(), a.contentRoutes(), a.largeRoutes(),
+		a.keyRoutes(), a.gpgKeyRoutes(),
+		a.ownerRoutes(),
+		a.organizationRoutes(), a.invitationRoutes(),
+		a.auditRoutes(),
+		a.likeRoutes(),
+		a.storageRoutes(),
+		[]httpd.Route{
+			{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},
+			{ID: "telemetry", Method: http.MethodHead, Path: "/api/telemetry/{path}", Right: authz.Public, Handler: noContent},
+		})
 }
 
 func noContent(w http.ResponseWriter, _ *http.Request) error {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
 #   test/setup.sh            PostgreSQL, git-lfs, ssh, gpg and unzip from the system; the tests build versitygw (S3) from its Go module themselves
-#   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder
+#   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder; Chromium
 #   test/setup.sh lint       golangci-lint, built from its Go module
 set -euo pipefail
 
@@ -46,6 +46,7 @@ clients() {
     (cd "$cache/node" && npm install --silent --no-audit --no-fund)
     echo "$stamp" > "$cache/clients"
   fi
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing Chromium chromium
   command -v aria2c >/dev/null || missing aria2 aria2
   command -v wget >/dev/null || missing wget wget
   command -v curl >/dev/null || missing curl curl

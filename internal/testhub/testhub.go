@@ -206,10 +206,25 @@ func (h *Hub) Org(name string, admin Caller, members map[string]hub.Role) {
 	if err != nil {
 		h.T.Fatal(err)
 	}
+	h.join(o.ID, members)
+}
+
+// Join gives people roles in an organisation.
+func (h *Hub) Join(name string, members map[string]hub.Role) {
+	h.T.Helper()
+	o, err := h.App.Orgs().Get(h.T.Context(), name)
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	h.join(o.ID, members)
+}
+
+func (h *Hub) join(orgID string, members map[string]hub.Role) {
+	h.T.Helper()
 	for user, role := range members {
 		u, err := h.App.Accounts().Get(h.T.Context(), user)
 		if err == nil {
-			err = h.App.Orgs().SetMember(h.T.Context(), o.ID, u.ID, role)
+			err = h.App.Orgs().SetMember(h.T.Context(), orgID, u.ID, role)
 		}
 		if err != nil {
 			h.T.Fatal(err)

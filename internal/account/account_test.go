@@ -314,19 +314,19 @@ func TestThrottle(t *testing.T) {
 		ctx := t.Context()
 		guesser := throttleKey("victim", netip.MustParseAddr("198.51.100.7"))
 		for i := range loginTries {
-			if err := s.tries.admit(ctx, guesser, "u"); err != nil {
+			if err := s.tries.admit(ctx, guesser, loginLimit, "u"); err != nil {
 				t.Fatalf("try %d: %v", i+1, err)
 			}
 		}
-		err := s.tries.admit(ctx, guesser, "u")
+		err := s.tries.admit(ctx, guesser, loginLimit, "u")
 		wantKind(t, err, errs.RateLimited)
 		var e *errs.Error
 		if errors.As(err, &e); e.Detail["retryAfter"].(int) < 1 || e.Detail["retryAfter"].(int) > 61 {
 			t.Fatalf("detail %v", e.Detail)
 		}
-		noError(t, s.tries.admit(ctx, throttleKey("victim", netip.MustParseAddr("203.0.113.5")), "u"))
+		noError(t, s.tries.admit(ctx, throttleKey("victim", netip.MustParseAddr("203.0.113.5")), loginLimit, "u"))
 		c.advance(loginWindow + time.Second)
-		noError(t, s.tries.admit(ctx, guesser, "u"))
+		noError(t, s.tries.admit(ctx, guesser, loginLimit, "u"))
 	})
 	six := func(a string) string { return throttleKey("v", netip.MustParseAddr(a)) }
 	if six("2001:db8::1") != six("2001:db8::ffff") || six("2001:db8::1") == six("2001:db8:0:1::1") {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
@@ -16,13 +15,11 @@ import (
 
 // Argon2id with 64 MiB and three passes, as RFC 9106 recommends where memory is short.
 const (
-	hashMemory  = 64 << 10 // KiB
-	hashPasses  = 3
-	hashLanes   = 1
-	hashSize    = 32
-	saltSize    = 16
-	minPassword = 8
-	maxPassword = 1024 // bytes
+	hashMemory = 64 << 10 // KiB
+	hashPasses = 3
+	hashLanes  = 1
+	hashSize   = 32
+	saltSize   = 16
 
 	hashesAtOnce  = 2  // so that logins take 128 MiB at most, however many come
 	hashesWaiting = 50 // beyond that a login is told to come back
@@ -35,10 +32,10 @@ type hashParams struct {
 
 var currentHash = hashParams{memory: hashMemory, passes: hashPasses, lanes: hashLanes}
 
-// hashPassword checks a new password and makes its encoded hash.
-func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
-	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
-		return "", errs.New(errs.Invalid, "A password must have %d to %d characters", minPassword, maxPassword)
+// hashPassword checks a new password and makes its encoded hash. about are names that belong to the user.
+func (s *Service) hashPassword(ctx context.Context, password string, about ...string) (string, error) {
+	if err := checkNewPassword(password, about...); err != nil {
+		return "", err
 	}
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt)

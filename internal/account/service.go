@@ -9,6 +9,9 @@ import (
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/jobs"
+	"github.com/cairnhub/cairn/internal/mail"
+	"github.com/cairnhub/cairn/internal/site"
 )
 
 // Membership is a user's place in one organisation.
@@ -28,6 +31,17 @@ type Options struct {
 	BeforeDelete []func(ctx context.Context, q db.Queryer, userID string) error
 	// TokenLeaked is told inside the transaction that revokes a token which somebody has found; nil: nobody is.
 	TokenLeaked func(ctx context.Context, tx *db.Tx, userID, tokenName string) error
+	// Renamed takes what a user owns to the new name, inside the transaction that changes it; nil: nothing does.
+	Renamed func(ctx context.Context, tx *db.Tx, owner Owner, to string) error
+	// Join makes a user a member of an organisation, inside the transaction that uses an invitation.
+	Join func(ctx context.Context, tx *db.Tx, orgID, userID string, role hub.Role) error
+	// Site says who may register; nil: as on a hub that nobody has set up.
+	Site *site.Service
+	// Jobs and Mail send letters; nil: none is sent.
+	Jobs *jobs.Queue
+	Mail *mail.Outbox
+	// URL is the hub's address, which links in letters begin with, and SiteName its name.
+	URL, SiteName string
 	// Log hears of failures that no caller waits for; nil: slog.Default().
 	Log *slog.Logger
 	// Now is the clock; nil: time.Now.
@@ -60,6 +74,9 @@ func New(d *db.DB, o Options) *Service {
 	s.cache = newActorCache(d, o.Now, &s.generation)
 	s.tries = newThrottle(d, o.Now)
 	s.uses = newLastUses(d, o)
+	if o.Jobs != nil && o.Mail != nil {
+		o.Jobs.Register(letterJob, s.deliver)
+	}
 	return s
 }
 

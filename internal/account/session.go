@@ -25,14 +25,17 @@ const (
 type Client struct {
 	Addr      netip.Addr
 	UserAgent string
+	Device    string // the cookie that Remember made on that device
 }
 
 // Session is a login under way, without its secret.
 type Session struct {
-	ID        string
-	UserAgent string
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	ID         string
+	UserAgent  string
+	Addr       string // where it began; empty if that was not noted
+	CreatedAt  time.Time
+	LastSeenAt time.Time // zero: not yet
+	ExpiresAt  time.Time
 }
 
 // SessionID is the id by which Sessions names the session of a secret.
@@ -49,8 +52,11 @@ func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Cli
 	if account == "" {
 		account = nameKey(nameOrEmail)
 	}
-	key := throttleKey(account, c.Addr)
-	if err := s.tries.admit(ctx, key, row.ID); err != nil {
+	key, err := s.loginKey(ctx, account, c)
+	if err != nil {
+		return "", errs.Wrap("account.Login", err)
+	}
+	if err := s.tries.admit(ctx, key, loginLimit, row.ID); err != nil {
 		return "", err
 	}
 	ok, err := s.checkPassword(ctx, password, row.PasswordHash)
@@ -63,7 +69,19 @@ func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Cli
 	if row.DisabledAt != nil {
 		return "", errs.New(errs.Forbidden, "This account is disabled: ask an administrator of this hub")
 	}
+	if row.Awaits {
+		return "", s.notYet(ctx, row)
+	}
 	return s.beginSession(ctx, row, key, c)
+}
+
+// notYet answers who knows the password of an account whose address has not proven itself. The letter goes out again, as
+// often as letters do.
+func (s *Service) notYet(ctx context.Context, row userRow) error {
+	if err := s.ResendEmail(ctx, row.ID); err != nil && !errs.Is(err, errs.RateLimited) && !errs.Is(err, errs.NotFound) {
+		return err
+	}
+	return errs.New(errs.Forbidden, "Confirm your e-mail address first: open the link in the e-mail that this hub has sent to it")
 }
 
 // findLogin finds the user that somebody signs in as; the zero row for nobody.
@@ -92,7 +110,7 @@ func (s *Service) beginSession(ctx context.Context, user userRow, key string, c 
 			return err
 		}
 		// The password may have changed, or the account ended, while it was checked.
-		n, err := tx.Exec(ctx, insertSession, secretHash(secret), clip(c.UserAgent, maxUserAgent), now.UnixMicro(),
+		n, err := tx.Exec(ctx, insertSession, secretHash(secret), clip(c.UserAgent, maxUserAgent), addrText(c.Addr), now.UnixMicro(),
 			now.Add(SessionLife).UnixMicro(), user.ID, user.PasswordHash)
 		if err == nil && n == 0 {
 			return errs.New(errs.Unauthenticated, "Wrong user name or password")
@@ -110,6 +128,13 @@ func (s *Service) beginSession(ctx context.Context, user userRow, key string, c 
 	return secret, nil
 }
 
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().WithZone("").String()
+}
+
 func clip(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
@@ -122,11 +147,16 @@ func (s *Service) SessionActor(ctx context.Context, secret string) (hub.Actor, e
 	if secret == "" || len(secret) > maxImported {
 		return hub.Actor{}, errs.New(errs.Unauthenticated, "The session is over: sign in again")
 	}
-	a, err := s.cache.get(ctx, "s:"+secretHash(secret), s.loadSession)
+	hash := secretHash(secret)
+	a, err := s.cache.get(ctx, "s:"+hash, s.loadSession)
 	if db.IsNoRows(err) {
 		return hub.Actor{}, errs.New(errs.Unauthenticated, "The session is over: sign in again")
 	}
-	return a, errs.Wrap("account.SessionActor", err)
+	if err != nil {
+		return hub.Actor{}, errs.Wrap("account.SessionActor", err)
+	}
+	s.uses.touch(proof{touchSession, hash})
+	return a, nil
 }
 
 func (s *Service) loadSession(ctx context.Context, key string) (hub.Actor, time.Time, error) {
@@ -163,17 +193,38 @@ func (s *Service) Sessions(ctx context.Context, userID string) ([]Session, error
 	var rows []struct {
 		Hash      string
 		UserAgent string `db:"user_agent"`
-		CreatedAt int64  `db:"created_at"`
-		ExpiresAt int64  `db:"expires_at"`
+		Addr      string
+		CreatedAt int64 `db:"created_at"`
+		LastSeen  int64 `db:"last_seen_at"`
+		ExpiresAt int64 `db:"expires_at"`
 	}
 	if err := s.db.Select(ctx, &rows, listSessions, userID, s.now().UnixMicro()); err != nil {
 		return nil, errs.Wrap("account.Sessions", err)
 	}
 	sessions := make([]Session, len(rows))
 	for i, r := range rows {
-		sessions[i] = Session{r.Hash[:sessionIDLen], r.UserAgent, fromMicros(&r.CreatedAt), fromMicros(&r.ExpiresAt)}
+		sessions[i] = Session{ID: r.Hash[:sessionIDLen], UserAgent: r.UserAgent, Addr: r.Addr, CreatedAt: fromMicros(&r.CreatedAt), ExpiresAt: fromMicros(&r.ExpiresAt)}
+		if seen := s.uses.of(proof{touchSession, r.Hash}); !seen.IsZero() {
+			sessions[i].LastSeenAt = seen
+		} else if r.LastSeen > 0 {
+			sessions[i].LastSeenAt = fromMicros(&r.LastSeen)
+		}
 	}
 	return sessions, nil
+}
+
+// RevokeSessions ends all of a user's sessions but the one whose secret is keep.
+func (s *Service) RevokeSessions(ctx context.Context, userID, keep string) error {
+	if keep != "" {
+		keep = secretHash(keep)
+	}
+	return errs.Wrap("account.RevokeSessions", s.write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, deleteOtherSessions, userID, keep)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.note(ctx, tx, "session.revoke", userID, map[string]any{"sessions": n})
+	}))
 }
 
 // RevokeSession ends one of a user's sessions by the id that Sessions gave.

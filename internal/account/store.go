@@ -16,6 +16,13 @@ const (
 
 	releaseName = `UPDATE namespace SET held_until = ? WHERE name_key = ? AND owner_id = ? AND held_until IS NULL`
 
+	countName = `SELECT COUNT(*) FROM namespace WHERE name_key = ? AND (held_until IS NULL OR held_until >= ?)`
+	countHeld = `SELECT COUNT(*) FROM namespace WHERE owner_id = ? AND held_until > ?`
+
+	getFormer = `
+		SELECT n.owner_id, n.kind, n.name FROM namespace h JOIN namespace n ON n.owner_id = h.owner_id
+		WHERE h.name_key = ? AND h.held_until > ? AND n.held_until IS NULL`
+
 	getNamespace = `SELECT owner_id, kind, name FROM namespace WHERE name_key = ? AND held_until IS NULL`
 
 	getOwnerByID = `SELECT owner_id, kind, name FROM namespace WHERE owner_id = ? AND held_until IS NULL LIMIT 1`
@@ -24,28 +31,28 @@ const (
 // Users.
 const (
 	insertUser = `
-		INSERT INTO users (id, name, fullname, email, password_hash, site_admin, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		INSERT INTO users (id, name, fullname, email, email_verified, awaits_email, password_hash, site_admin, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 	getUserByID = `
-		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		SELECT id, name, fullname, email, email_verified, awaits_email, password_hash, site_admin, disabled_at, created_at
 		FROM users WHERE id = ?`
 
 	getUsersByID = `
-		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		SELECT id, name, fullname, email, email_verified, awaits_email, password_hash, site_admin, disabled_at, created_at
 		FROM users WHERE id IN (?)`
 
 	getUserByName = `
-		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.password_hash, u.site_admin, u.disabled_at, u.created_at
+		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.awaits_email, u.password_hash, u.site_admin, u.disabled_at, u.created_at
 		FROM namespace n JOIN users u ON u.id = n.owner_id
 		WHERE n.name_key = ? AND n.kind = 'user' AND n.held_until IS NULL`
 
 	getUserByEmail = `
-		SELECT id, name, fullname, email, email_verified, password_hash, site_admin, disabled_at, created_at
+		SELECT id, name, fullname, email, email_verified, awaits_email, password_hash, site_admin, disabled_at, created_at
 		FROM users WHERE lower(email) = ? AND email <> ''`
 
 	listUsers = `
-		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.password_hash, u.site_admin, u.disabled_at, u.created_at
+		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.awaits_email, u.password_hash, u.site_admin, u.disabled_at, u.created_at
 		FROM namespace n JOIN users u ON u.id = n.owner_id
 		WHERE n.kind = 'user' AND n.held_until IS NULL AND n.name_key > ?
 		ORDER BY n.name_key LIMIT ?`
@@ -56,6 +63,8 @@ const (
 	disableUser   = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`
 	enableUser    = `UPDATE users SET disabled_at = NULL WHERE id = ?`
 	setPassword   = `UPDATE users SET password_hash = ? WHERE id = ?`
+	setEmail      = `UPDATE users SET email = ?, email_verified = ?, awaits_email = FALSE WHERE id = ?`
+	renameUser    = `UPDATE users SET name = ? WHERE id = ?`
 	deleteUser    = `DELETE FROM users WHERE id = ?`
 )
 
@@ -116,8 +125,8 @@ const (
 // Sessions and logins.
 const (
 	insertSession = `
-		INSERT INTO session (hash, user_agent, created_at, expires_at, user_id)
-		SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), id
+		INSERT INTO session (hash, user_agent, addr, created_at, expires_at, user_id)
+		SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), id
 		FROM users WHERE id = ? AND password_hash = ? AND disabled_at IS NULL`
 
 	getSession = `
@@ -126,10 +135,14 @@ const (
 		WHERE s.hash = ? AND u.disabled_at IS NULL`
 
 	listSessions = `
-		SELECT hash, user_agent, created_at, expires_at
+		SELECT hash, user_agent, addr, created_at, last_seen_at, expires_at
 		FROM session WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, hash`
 
-	deleteSession    = `DELETE FROM session WHERE hash = ? RETURNING user_id AS id`
+	deleteSession       = `DELETE FROM session WHERE hash = ? RETURNING user_id AS id`
+	deleteOtherSessions = `DELETE FROM session WHERE user_id = ? AND hash <> ?`
+	touchSession        = `UPDATE session SET last_seen_at = ? WHERE hash = ? AND last_seen_at < ?`
+	purgeAllSessions    = `DELETE FROM session WHERE expires_at <= ?`
+
 	deleteSessionsOf = `DELETE FROM session WHERE user_id = ?`
 	revokeSession    = `DELETE FROM session WHERE user_id = ? AND substr(hash, 1, 16) = ?`
 	purgeSessions    = `DELETE FROM session WHERE user_id = ? AND expires_at <= ?`
@@ -224,4 +237,57 @@ const (
 	selectSSHSigners = `
 		SELECT k.id, k.fingerprint AS named, k.fingerprint, 0 AS size, u.name AS user_name, u.email
 		FROM ssh_key k JOIN users u ON u.id = k.user_id WHERE k.fingerprint IN (?)`
+)
+
+// Addresses that have yet to prove themselves, links to choose a password, invitations.
+const (
+	putPending = `
+		INSERT INTO email_pending (user_id, email, created_at, expires_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (user_id) DO UPDATE
+		SET email = excluded.email, code_hash = '', created_at = excluded.created_at, expires_at = excluded.expires_at`
+
+	getPendingOf = `
+		SELECT p.user_id, u.name AS user_name, p.email, u.awaits_email, p.expires_at
+		FROM email_pending p JOIN users u ON u.id = p.user_id WHERE p.user_id = ?`
+
+	getPendingByCode = `
+		SELECT p.user_id, u.name AS user_name, p.email, u.awaits_email, p.expires_at
+		FROM email_pending p JOIN users u ON u.id = p.user_id WHERE p.code_hash = ?`
+
+	renewPending   = `UPDATE email_pending SET created_at = ?, expires_at = ? WHERE user_id = ?`
+	setPendingCode = `UPDATE email_pending SET code_hash = ? WHERE user_id = ?`
+	deletePending  = `DELETE FROM email_pending WHERE user_id = ?`
+
+	// An account that waits for its address keeps it for as long as the account is kept.
+	purgePending = `
+		DELETE FROM email_pending WHERE expires_at <= ? AND user_id IN (SELECT id FROM users WHERE NOT awaits_email)`
+
+	listUnconfirmed = `SELECT id FROM users WHERE awaits_email AND created_at < ? ORDER BY id LIMIT ?`
+
+	insertReset  = `INSERT INTO password_reset (code_hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)`
+	countResets  = `SELECT COUNT(*) FROM password_reset WHERE user_id = ?`
+	getReset     = `SELECT user_id FROM password_reset WHERE code_hash = ? AND expires_at > ?`
+	deleteResets = `DELETE FROM password_reset WHERE user_id = ?`
+	purgeResets  = `DELETE FROM password_reset WHERE expires_at <= ?`
+
+	insertInvite = `
+		INSERT INTO hub_invite (id, code_hash, email, org_id, role, max_uses, created_by, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	listInvites = `
+		SELECT id, email, org_id, role, max_uses, uses, created_by, created_at, expires_at
+		FROM hub_invite WHERE id > ? AND expires_at > ? AND uses < max_uses ORDER BY id LIMIT ?`
+
+	getInvite = `
+		SELECT id, email, org_id, role, max_uses, uses, created_by, created_at, expires_at
+		FROM hub_invite WHERE code_hash = ? AND expires_at > ? AND uses < max_uses`
+
+	getInviteByID = `
+		SELECT id, email, org_id, role, max_uses, uses, created_by, created_at, expires_at
+		FROM hub_invite WHERE id = ? AND expires_at > ? AND uses < max_uses`
+
+	setInviteCode = `UPDATE hub_invite SET code_hash = ? WHERE id = ?`
+	useInvite     = `UPDATE hub_invite SET uses = uses + 1 WHERE id = ? AND uses < max_uses AND expires_at > ?`
+	deleteInvite  = `DELETE FROM hub_invite WHERE id = ?`
+	purgeInvites  = `DELETE FROM hub_invite WHERE expires_at <= ?`
 )

@@ -19,6 +19,19 @@ const (
 	maxBlocked  = 10_000
 )
 
+// limit is how often something may be tried, and over what time.
+type limit struct {
+	most   int64
+	window time.Duration
+}
+
+var (
+	loginLimit    = limit{loginTries, loginWindow} // by account and network
+	resetLimit    = limit{loginTries, loginWindow} // questions for a new password, by network
+	registerLimit = limit{20, 10 * time.Minute}    // by network
+	letterLimit   = limit{5, time.Hour}            // letters to an address that a user names, by user
+)
+
 // throttle counts logins per account and network. It slows a guesser down and leaves the owner, who sits elsewhere,
 // alone. Rows make it hold on all nodes and over restarts; blocked spares the database a flood.
 type throttle struct {
@@ -42,16 +55,20 @@ func throttleKey(account string, addr netip.Addr) string {
 			network = p.String()
 		}
 	}
-	sum := sha256.Sum256([]byte(account + "\x00" + network))
+	return limitKey(account, network)
+}
+
+func limitKey(what, whom string) string {
+	sum := sha256.Sum256([]byte(what + "\x00" + whom))
 	return hex.EncodeToString(sum[:])
 }
 
-// admit counts a try and refuses the eleventh within a minute, which is noted in the log of the user whom somebody tried
-// to sign in as; userID is empty for nobody.
-func (t *throttle) admit(ctx context.Context, key, userID string) error {
+// admit counts a try and refuses those beyond the limit. The first that is refused is noted in the log of the
+// user whom somebody tried to sign in as; userID is empty for nobody.
+func (t *throttle) admit(ctx context.Context, key string, l limit, userID string) error {
 	now := t.now()
 	if until := t.blockedUntil(key); until.After(now) {
-		return tooManyTries(until.Sub(now))
+		return tooManyTries(until.Sub(now), l)
 	}
 	var row struct {
 		Count   int64
@@ -61,7 +78,7 @@ func (t *throttle) admit(ctx context.Context, key, userID string) error {
 		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
 			return err
 		}
-		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(loginWindow).UnixMicro()); err != nil || row.Count != loginTries+1 {
+		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(l.window).UnixMicro()); err != nil || row.Count != l.most+1 || userID == "" {
 			return err
 		}
 		return event.Append(ctx, tx, event.Event{Kind: "session.blocked", OwnerID: userID, At: now, Data: map[string]any{"tries": row.Count}})
@@ -69,10 +86,10 @@ func (t *throttle) admit(ctx context.Context, key, userID string) error {
 	if err != nil {
 		return errs.Wrap("account.throttle", err)
 	}
-	if row.Count > loginTries {
+	if row.Count > l.most {
 		until := time.UnixMicro(row.ResetAt)
 		t.block(key, until)
-		return tooManyTries(until.Sub(now))
+		return tooManyTries(until.Sub(now), l)
 	}
 	return nil
 }
@@ -102,7 +119,8 @@ func (t *throttle) succeed(ctx context.Context, tx *db.Tx, key string) (failed i
 	return max(tries-1, 0), err
 }
 
-func tooManyTries(wait time.Duration) error {
+func tooManyTries(wait time.Duration, l limit) error {
 	seconds := int(wait/time.Second) + 1
-	return errs.New(errs.RateLimited, "Too many attempts to sign in. Try again in %d seconds.", seconds).With("retryAfter", seconds)
+	return errs.New(errs.RateLimited, "Too many attempts. Try again in %d seconds.", seconds).
+		With("retryAfter", seconds).With("limit", l.most).With("window", int64(l.window/time.Second))
 }

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"net/mail"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/mail"
 )
 
 const (
@@ -26,6 +26,7 @@ type User struct {
 	Fullname      string
 	Email         string
 	EmailVerified bool
+	Awaits        bool // registered, and cannot be used before the address has proven itself
 	SiteAdmin     bool
 	HasPassword   bool
 	DisabledAt    time.Time // zero: enabled
@@ -48,6 +49,7 @@ type userRow struct {
 	Fullname      string
 	Email         string
 	EmailVerified bool   `db:"email_verified"`
+	Awaits        bool   `db:"awaits_email"`
 	PasswordHash  string `db:"password_hash"`
 	SiteAdmin     bool   `db:"site_admin"`
 	DisabledAt    *int64 `db:"disabled_at"`
@@ -56,7 +58,7 @@ type userRow struct {
 
 func (r userRow) user() *User {
 	return &User{
-		ID: r.ID, Name: r.Name, Fullname: r.Fullname, Email: r.Email, EmailVerified: r.EmailVerified,
+		ID: r.ID, Name: r.Name, Fullname: r.Fullname, Email: r.Email, EmailVerified: r.EmailVerified, Awaits: r.Awaits,
 		SiteAdmin: r.SiteAdmin, HasPassword: r.PasswordHash != "",
 		DisabledAt: fromMicros(r.DisabledAt), CreatedAt: fromMicros(&r.CreatedAt),
 	}
@@ -89,7 +91,7 @@ func (s *Service) prepare(ctx context.Context, n NewUser) (userRow, error) {
 	hash := ""
 	if n.Password != "" {
 		var err error
-		if hash, err = s.hashPassword(ctx, n.Password); err != nil {
+		if hash, err = s.hashPassword(ctx, n.Password, n.Name, n.Email); err != nil {
 			return userRow{}, err
 		}
 	}
@@ -105,18 +107,14 @@ func checkEmail(email string) error {
 	if email == "" {
 		return nil
 	}
-	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email || len(email) > maxEmail {
-		return errs.New(errs.Invalid, "%q is not an e-mail address", email)
-	}
-	return nil
+	return mail.CheckAddress(email)
 }
 
 func (s *Service) insertUser(ctx context.Context, tx *db.Tx, r userRow) error {
 	if err := ClaimName(ctx, tx, r.Name, KindUser, r.ID); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, insertUser, r.ID, r.Name, r.Fullname, r.Email, r.PasswordHash, r.SiteAdmin, r.CreatedAt)
+	n, err := tx.Exec(ctx, insertUser, r.ID, r.Name, r.Fullname, r.Email, r.EmailVerified, r.Awaits, r.PasswordHash, r.SiteAdmin, r.CreatedAt)
 	if err == nil && n == 0 {
 		return errs.New(errs.Conflict, "Another user has the e-mail address %q", r.Email)
 	}
@@ -204,8 +202,10 @@ func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 		}
 	}
 	return errs.Wrap("account.SetPassword", s.write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, deleteSessionsOf, id); err != nil {
-			return err
+		for _, query := range []string{deleteSessionsOf, deleteResets} {
+			if _, err := tx.Exec(ctx, query, id); err != nil {
+				return err
+			}
 		}
 		return s.changeUser(ctx, tx, "user.password", id, setPassword, hash, id)
 	}))

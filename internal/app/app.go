@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,8 +126,7 @@ func (a *App) build(ctx context.Context) error {
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize, Grow: a.quota.GrowPacks})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, Grow: a.quota.GrowLarge})
-	a.accounts = account.New(a.db, account.Options{Orgs: a.orgs.OrgsOf, Log: a.log,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser, quota.DropOwner}})
+	a.accounts = account.New(a.db, a.accountOptions())
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
 	mailKey, err := a.accounts.Secret(ctx, "mail")
 	if err == nil {
@@ -149,6 +149,32 @@ func (a *App) build(ctx context.Context) error {
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, quota.DropOwner}})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos.SetUsedStorage)
 	return nil
+}
+
+// accountOptions are what accounts stand on and what they ask of those above them, which are there by the time of a call.
+func (a *App) accountOptions() account.Options {
+	return account.Options{
+		Orgs: a.orgs.OrgsOf, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser, quota.DropOwner},
+		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
+			return a.repos.RenameOwner(ctx, tx, owner, to)
+		},
+		Join: func(ctx context.Context, tx *db.Tx, orgID, userID string, role hub.Role) error {
+			return a.orgs.Join(ctx, tx, orgID, userID, role, map[string]any{"by": "invitation to the hub"})
+		},
+	}
+}
+
+// linkBase is what links in e-mails begin with: the public URL, or the address that the hub listens on.
+func linkBase(cfg *config.Config) string {
+	if cfg.URL != "" {
+		return strings.TrimSuffix(cfg.URL, "/")
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil || host == "" || host == "0.0.0.0" || host == "::" {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // mailSender is the SMTP server that is configured, or none.

@@ -163,6 +163,7 @@ const (
 	collectPartsEvery = 30 * time.Minute
 	collectEvery      = 10 * time.Minute
 	orphansEvery      = 24 * time.Hour
+	purgeEvery        = time.Hour
 	recountEvery      = 24 * time.Hour
 	sealEvery         = time.Minute
 )
@@ -173,6 +174,7 @@ func lookEvery(keep time.Duration) time.Duration {
 }
 
 func (a *App) schedule() {
+	a.jobs.Every("account.purge", purgeEvery, a.accounts.Purge)
 	a.jobs.Every("git.fold", foldEvery, a.content.FoldAll)
 	a.jobs.Every("lfs.parts", collectPartsEvery, func(ctx context.Context) error { return a.xet.CollectParts(ctx, lfsapi.PartLife) })
 	a.jobs.Every("git.collect", lookEvery(a.cfg.KeepUnreachable), func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })

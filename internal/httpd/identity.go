@@ -13,6 +13,18 @@ import (
 // SessionCookie carries a browser's session.
 const SessionCookie = "cairn_session"
 
+// DeviceCookie says that somebody has signed in on this device before. It opens nothing; see account.Remember.
+const DeviceCookie = "cairn_device"
+
+// Device is the value of the device's cookie; empty for a device that has none.
+func Device(r *http.Request) string {
+	c, err := r.Cookie(DeviceCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
 // actor finds who asks, by whatever carrier: Bearer, Basic with the token as password (git, git-lfs), session cookie.
 // The carrier changes nothing about what a token may do.
 func (s *Server) actor(r *http.Request) (hub.Actor, error) {
@@ -65,6 +77,23 @@ func sameSite(r *http.Request) bool {
 		return o != "" && err == nil && u.Host == r.Host
 	}
 	return false
+}
+
+// FromElsewhere refuses a request that a browser sent for another site, in words for who reads them. Routes that take a
+// proof in their body ask it; those that a cookie opens have been asked. What sends no headers about itself is no browser
+// of our day.
+func FromElsewhere(r *http.Request) error {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return nil
+	case "":
+		o := r.Header.Get("Origin")
+		u, err := url.Parse(o)
+		if o == "" || err == nil && (u.Host == r.Host || o == Of(r).Origin) {
+			return nil
+		}
+	}
+	return errs.New(errs.Forbidden, "This request comes from another site. Open the hub itself and try again.")
 }
 
 type proxyList []netip.Prefix

@@ -36,6 +36,17 @@ func newLimiter(o RateLimit) *limiter {
 	return &limiter{o: o, n: map[limitKey]int64{}}
 }
 
+// SetRetry says in headers when to come back, where an error of the domain knows: its detail retryAfter, in seconds.
+func SetRetry(h http.Header, e *errs.Error) {
+	secs, ok := e.Detail["retryAfter"].(int)
+	if e.Kind != errs.RateLimited || !ok {
+		return
+	}
+	h.Set("RateLimit", fmt.Sprintf("\"tries\";r=0;t=%d", secs))
+	h.Set("RateLimit-Policy", fmt.Sprintf("\"fixed window\";\"tries\";q=%v;w=%v", e.Detail["limit"], e.Detail["window"]))
+	h.Set("Retry-After", strconv.Itoa(secs))
+}
+
 // admit counts the request and writes the Hub's headers: RateLimit: "api";r=<left>;t=<seconds>.
 func (l *limiter) admit(h http.Header, p Policy, client string) error {
 	quota := l.o.Quota[p]

@@ -58,6 +58,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="Cairn", charset="UTF-8"`)
 	}
+	SetRetry(h, e)
 	if e.Code != "" {
 		h.Set("X-Error-Code", e.Code)
 	}

@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -45,6 +46,12 @@ func withState(r *http.Request, s *State) *http.Request {
 func (s *State) ActBy(a hub.Actor) {
 	s.Actor = a
 	s.cause.ActorID, s.cause.ActorName, s.cause.TokenID = a.UserID, a.Name, a.TokenID
+}
+
+// Addr is the client's address: the peer, or what a trusted proxy in front says.
+func (s *State) Addr() netip.Addr {
+	a, _ := netip.ParseAddr(s.cause.Addr)
+	return a
 }
 
 // Param is a path parameter, percent-decoded once.

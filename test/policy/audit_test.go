@@ -30,6 +30,8 @@ var unrecorded = map[string]string{
 	"cherryPickCommit": "main has it",
 	"unlikeRepo":       "nobody likes it",
 	"gitReceivePack":   "the branch is not there",
+	"forgotPassword":   "names nobody yet; the letter that is written later is recorded",
+	"forgot":           "names nobody yet; the letter that is written later is recorded",
 	"startDevice":      "nobody is signed in; the decision about it is recorded",
 	"xetTelemetry":     "is dropped",
 	"telemetry":        "is dropped",

@@ -270,15 +270,34 @@ var probes = map[string][]probe{
 	"endSessionForm":   {{headers: form, body: text(""), refused: true}},
 	"createTokenForm":  {{headers: form, body: func(t target) any { return "role=read&life=7&name=" + t.fresh }}},
 	"revokeTokenForm":  {{headers: form, body: text(""), refused: true}},
-	"startDevice":      {{headers: form, body: text("client_id=26be6b09-91c5-47da-9861-d2d2bb7a7e36")}},
-	"oauthToken":       {{headers: form, body: text("grant_type=refresh_token&refresh_token=none"), refused: true}},
-	"postUserinfo":     {{}},
-	"typeDeviceCode":   {{headers: form, body: text("code=none"), refused: true}},
-	"consentPage":      {{refused: true}}, // nobody has typed its code
-	"decideDevice":     {{headers: form, body: text("decision=deny"), refused: true}},
-	"logout":           {{headers: form, body: text("")}},
-	"asset":            {{refused: true}}, // its address holds the hash of its content
-	"gitInfoRefs":      {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
+
+	"siteConfig":     {{}},
+	"register":       {{body: object(map[string]any{"username": "nobody-new", "password": "pears on a plate", "invitation": "none"}), refused: true}},
+	"verifyEmail":    {{body: object(map[string]any{"code": "none"}), refused: true}},
+	"forgotPassword": {{body: object(map[string]any{"email": "nobody@example.com"})}},
+	"resetPassword":  {{body: object(map[string]any{"code": "none", "password": "pears on a plate"}), refused: true}},
+	"deleteUser":     {{body: object(map[string]any{"name": "nobody", "password": "wrong"}), refused: true}},
+	"endSession":     {{refused: true}},
+	"changePassword": {{body: object(map[string]any{"currentPassword": "wrong", "newPassword": "pears on a plate"}), refused: true}},
+	"changeEmail":    {{body: object(map[string]any{"email": "nobody@example.com", "password": "wrong"}), refused: true}},
+	"resendEmail":    {{refused: true}},
+	"renameUser":     {{body: object(map[string]any{"name": "nobody-new", "password": "wrong"}), refused: true}},
+	"join":           {{headers: form, body: text("username=nobody-new&password=pears+on+a+plate&code=none"), refused: true}},
+	"resetPage":      {{refused: true}}, // only an e-mail has the link
+	"verifyPage":     {{refused: true}},
+	"forgot":         {{headers: form, body: text("username=nobody")}},
+	"reset":          {{headers: form, body: text("code=none&password=pears+on+a+plate"), refused: true}},
+	"verify":         {{headers: form, body: text("code=none"), refused: true}},
+
+	"startDevice":    {{headers: form, body: text("client_id=26be6b09-91c5-47da-9861-d2d2bb7a7e36")}},
+	"oauthToken":     {{headers: form, body: text("grant_type=refresh_token&refresh_token=none"), refused: true}},
+	"postUserinfo":   {{}},
+	"typeDeviceCode": {{headers: form, body: text("code=none"), refused: true}},
+	"consentPage":    {{refused: true}}, // nobody has typed its code
+	"decideDevice":   {{headers: form, body: text("decision=deny"), refused: true}},
+	"logout":         {{headers: form, body: text("")}},
+	"asset":          {{refused: true}}, // its address holds the hash of its content
+	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
 	"gitUploadPack": {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000")},
 		{headers: []string{"Content-Type", "application/x-git-upload-pack-request", "Git-Protocol", "version=2"}, body: text("0014command=ls-refs\n0000")}},
 	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000")},

@@ -40,7 +40,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: avatar},
 		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
 	}
-	routes = append(append(routes, a.deviceRoutes()...), a.settingsRoutes()...)
+	routes = append(append(append(routes, a.deviceRoutes()...), a.settingsRoutes()...), a.joinRoutes()...)
 	for _, prefix := range []string{"", "/datasets", "/spaces"} {
 		base := prefix + "/{namespace}/{repo}"
 		routes = append(routes,

@@ -3,10 +3,10 @@ package webui
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/httpd"
 )
 
 // field is one input of a form, as the part "field" draws it: its label, its hint and its problem belong to it for who
@@ -54,13 +54,11 @@ func refused(w http.ResponseWriter, r *http.Request, err error) (status int, tex
 		return 0, "", false
 	}
 	switch e.Kind {
-	case errs.Invalid, errs.Unprocessable, errs.Conflict, errs.Unauthenticated:
+	case errs.Invalid, errs.Unprocessable, errs.Conflict, errs.Unauthenticated, errs.Forbidden:
 		status = http.StatusUnprocessableEntity
 	case errs.RateLimited:
 		status = http.StatusTooManyRequests
-		if seconds, ok := e.Detail["retryAfter"].(int); ok {
-			w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		}
+		httpd.SetRetry(w.Header(), e)
 	default:
 		return 0, "", false
 	}

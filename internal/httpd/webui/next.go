@@ -64,21 +64,3 @@ func cameFrom(r *http.Request) string {
 	u.Scheme, u.Host, u.User, u.Fragment = "", "", nil, ""
 	return safeNext(u.String())
 }
-
-// sameSite reports whether a form was sent from one of the hub's own pages, as far as the browser says. httpd asks the
-// same of every request that carries a session; here it keeps another site from signing its visitor in or out.
-func sameSite(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin", "none":
-		return true
-	case "":
-	default:
-		return false
-	}
-	o := r.Header.Get("Origin")
-	if o == "" {
-		return true // no browser of our day
-	}
-	u, err := url.Parse(o)
-	return err == nil && (u.Host == r.Host || o == httpd.Of(r).Origin)
-}

@@ -33,7 +33,7 @@ func (a *API) sessionsPage(w http.ResponseWriter, r *http.Request) error {
 		here = account.SessionID(c.Value)
 	}
 	for _, s := range sessions {
-		p.Sessions = append(p.Sessions, sessionItem{ID: s.ID, Browser: browserName(s.UserAgent), Here: s.ID == here, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt})
+		p.Sessions = append(p.Sessions, sessionItem{ID: s.ID, Browser: browserName(s.UserAgent), Addr: s.Addr, Here: s.ID == here, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt})
 	}
 	return write(w, r, http.StatusOK, "sessions", p)
 }
@@ -71,7 +71,7 @@ func (a *API) endOneSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c, err := r.Cookie(httpd.SessionCookie); err == nil && account.SessionID(c.Value) == id {
-		setSession(w, r, "", -1)
+		setCookie(w, r, httpd.SessionCookie, "", -1)
 		seeOther(w, "/")
 		return nil
 	}

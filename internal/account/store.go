@@ -62,6 +62,7 @@ const (
 	enabledAdmins = `SELECT id FROM users WHERE site_admin AND disabled_at IS NULL LIMIT 2`
 	disableUser   = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`
 	enableUser    = `UPDATE users SET disabled_at = NULL WHERE id = ?`
+	setFullname   = `UPDATE users SET fullname = ? WHERE id = ?`
 	setPassword   = `UPDATE users SET password_hash = ? WHERE id = ?`
 	setEmail      = `UPDATE users SET email = ?, email_verified = ?, awaits_email = FALSE WHERE id = ?`
 	renameUser    = `UPDATE users SET name = ? WHERE id = ?`

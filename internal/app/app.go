@@ -27,6 +27,7 @@ import (
 	"github.com/cairnhub/cairn/internal/mail"
 	"github.com/cairnhub/cairn/internal/oauth"
 	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/site"
@@ -54,6 +55,7 @@ type App struct {
 	quota    *quota.Service
 	repos    *repo.Service
 	content  *content.Service
+	profiles *profile.Service
 	oauth    *oauth.Service
 	audit    *audit.Service
 	sealed   atomic.Int64 // the last seal that was told
@@ -142,11 +144,12 @@ func (a *App) build(ctx context.Context) error {
 	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
 	a.audit = audit.New(a.db, a.accounts, a.repos)
+	a.profiles = profile.New(profile.Deps{DB: a.db, Blobs: a.blobs, Jobs: a.jobs, SetFullname: a.accounts.SetFullname, Log: a.log})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
 	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, URL: cfg.URL, MayCreate: a.mayCreateOrgs,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, quota.DropOwner}})
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, quota.DropOwner}})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos.SetUsedStorage)
 	return nil
 }
@@ -155,7 +158,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) accountOptions() account.Options {
 	return account.Options{
 		Orgs: a.orgs.OrgsOf, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, filelock.DropUser, quota.DropOwner},
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, profile.DropOwner, filelock.DropUser, quota.DropOwner},
 		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
 			return a.repos.RenameOwner(ctx, tx, owner, to)
 		},

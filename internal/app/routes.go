@@ -32,7 +32,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) },
 		Client: func(r *http.Request) string { return srv.Client(r) }}
 	signed := verify.New(a.accounts)
-	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota,
+	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota,
 		Orgs:   a.orgs,
 		Client: func(r *http.Request) string { return srv.Client(r) },
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
@@ -46,7 +46,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Repos: a.repos, Content: a.content, Verify: signed, OAuth: a.oauth}
+	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, OAuth: a.oauth}
 	tokens := &oauthapi.API{OAuth: a.oauth, Accounts: a.accounts, Avatar: hubapi.AvatarURL, Addr: func(r *http.Request) netip.Addr { return srv.Addr(r) }}
 	smart := &gitapi.API{Git: a.gitServer(), Authz: a.authz, Log: a.log}
 	unserved, err := unservedRoutes()

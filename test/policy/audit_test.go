@@ -29,6 +29,10 @@ var unrecorded = map[string]string{
 	"resetBranch":      "main is at main",
 	"cherryPickCommit": "main has it",
 	"unlikeRepo":       "nobody likes it",
+	"unfollowUser":     "nobody follows",
+	"unfollowOrg":      "nobody follows",
+	"deleteUserAvatar": "there is none",
+	"deleteOrgAvatar":  "there is none",
 	"gitReceivePack":   "the branch is not there",
 	"forgotPassword":   "names nobody yet; the letter that is written later is recorded",
 	"forgot":           "names nobody yet; the letter that is written later is recorded",
@@ -99,6 +103,9 @@ func (m *matrix) recorded(name string, rt httpd.Route, p probe, c carrier) {
 		caller = "siteadmin"
 	}
 	to, as := m.target(m.plural, caller, state, rt, p, admitted)
+	if rt.Right == authz.OwnerFollow && state == ofSelf {
+		to.namespace = "writer" // nobody follows oneself
+	}
 	proof := c.proof(m, as)
 	before := m.lastEvent()
 	q := p

@@ -37,14 +37,14 @@ var layers = map[string]layer{
 	"internal/lru": vocabulary, "internal/slot": vocabulary, "internal/tempfile": vocabulary, // caches and queues, whatever of
 
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
-	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/patch": engine, "internal/archive": engine, "internal/signature": engine,
+	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/avatar": engine, "internal/patch": engine, "internal/archive": engine, "internal/signature": engine,
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
-	"internal/filelock": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
+	"internal/filelock": domain, "internal/profile": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
 	"internal/oauth": domain,
 	"internal/quota": domain,
 
@@ -70,6 +70,7 @@ func layerOf(pkg string) (layer, bool) {
 // siblings are the imports within a layer.
 var siblings = map[string][]string{
 	"internal/lfs":            {"internal/git"},
+	"internal/profile":        {"internal/account"},
 	"internal/patch":          {"internal/git"},
 	"internal/signature":      {"internal/git"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},

@@ -1,7 +1,11 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"image"
+	"image/png"
+	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -200,6 +204,20 @@ var (
 // pushOfNothing deletes a branch that is not there, which is told in the answer.
 var pushOfNothing = string(git.AppendFlush(git.AppendPkt(nil, strings.Repeat("1", 40)+" "+strings.Repeat("0", 40)+" refs/heads/never\x00report-status")))
 
+// picture is a form with a picture of one pixel.
+var picture = func() (p struct {
+	headers []string
+	body    func(target) any
+}) {
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	file, _ := form.CreateFormFile("file", "a.png")
+	_ = png.Encode(file, image.NewGray(image.Rect(0, 0, 1, 1)))
+	_ = form.Close()
+	p.headers, p.body = []string{"Content-Type", form.FormDataContentType()}, text(b.String())
+	return p
+}()
+
 // probes are the requests, by route. GET and HEAD need none; every other route without one fails the test.
 var probes = map[string][]probe{
 	"createRepo": {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
@@ -217,6 +235,16 @@ var probes = map[string][]probe{
 		return map[string]any{"repository": ns + "/" + t.fresh}
 	}}},
 	"updateRepoSettings": {{body: object(map[string]any{"discussionsDisabled": true})}, {body: object(map[string]any{"private": true})}},
+	"updateUserSettings": {{body: object(map[string]any{"bio": "about"})}},
+	"updateOrgSettings":  {{body: object(map[string]any{"bio": "about"})}},
+	"setUserAvatar":      {{headers: picture.headers, body: picture.body}},
+	"setOrgAvatar":       {{headers: picture.headers, body: picture.body}},
+	"deleteUserAvatar":   {{}},
+	"deleteOrgAvatar":    {{}},
+	"followUser":         {{}},
+	"unfollowUser":       {{}},
+	"followOrg":          {{}},
+	"unfollowOrg":        {{}},
 	"likeRepo":           {{}},
 	"unlikeRepo":         {{}},
 	"validateYaml":       {{body: object(map[string]any{"content": "---\nlicense: mit\n---\n", "repoType": "model"})}},

@@ -12,6 +12,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
@@ -22,6 +23,7 @@ type API struct {
 	Accounts *account.Service
 	Authz    *authz.Authorizer
 	Orgs     *org.Service
+	Profiles *profile.Service
 	Repos    *repo.Service
 	Content  *content.Service
 	Verify   *verify.Service
@@ -68,7 +70,7 @@ func (a *API) Routes() []httpd.Route {
 		a.ownerRoutes(),
 		a.organizationRoutes(), a.invitationRoutes(),
 		a.auditRoutes(),
-		a.likeRoutes(),
+		a.likeRoutes(), a.avatarRoutes(), a.followRoutes(), a.overviewRoutes(), a.profileRoutes(),
 		a.storageRoutes(),
 		[]httpd.Route{
 			{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},

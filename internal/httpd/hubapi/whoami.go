@@ -88,6 +88,3 @@ func orgOf(origin string, m account.Membership) whoamiOrg {
 	return whoamiOrg{Type: "org", ID: m.OrgID, Name: m.Name, Fullname: m.Fullname, BillingMode: billingMode,
 		AvatarURL: AvatarURL(origin, m.Name), RoleInOrg: string(m.Role)}
 }
-
-// AvatarURL is where a user's or organisation's picture is served.
-func AvatarURL(origin, name string) string { return origin + "/avatars/" + name + ".svg" }

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/oauth"
+	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
 )
@@ -17,6 +18,7 @@ import (
 type API struct {
 	Accounts *account.Service
 	Authz    *authz.Authorizer
+	Profiles *profile.Service
 	Repos    *repo.Service
 	Content  *content.Service
 	Verify   *verify.Service
@@ -37,7 +39,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "loginPage", Method: get, Path: "/login", Right: authz.Public, Handler: a.loginPage},
 		{ID: "login", Method: post, Path: "/login", Right: authz.Public, Handler: a.login},
 		{ID: "logout", Method: post, Path: "/logout", Right: authz.Public, Handler: a.logout},
-		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: avatar},
+		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: a.avatar},
 		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
 	}
 	routes = append(append(append(routes, a.deviceRoutes()...), a.settingsRoutes()...), a.joinRoutes()...)

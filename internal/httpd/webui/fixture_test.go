@@ -26,6 +26,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
 	"github.com/cairnhub/cairn/internal/org"
+	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
@@ -62,8 +63,9 @@ func newWorld(t *testing.T, hubURL string) *world {
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
 	signed := verify.New(w.accounts)
 	client := func(*http.Request) string { return "somebody" }
-	pages := &webui.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed}
-	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
+	shown := profile.New(profile.Deps{DB: d, Blobs: blobs})
+	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed}
+	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
 	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},
 		pages.Routes(), api.Routes(), files.Routes())

@@ -22,7 +22,7 @@ func newTemplates(files fs.FS, a *assets) (templates, error) {
 			}
 			return p, nil
 		},
-		"avatar": func(name string) string { return "/avatars/" + url.PathEscape(name) + ".svg" },
+		"avatar": func(name string) string { return "/api/avatars/" + url.PathEscape(name) },
 		"bytes":  byteSize,
 		"count":  shortCount,
 		"plural": plural,

@@ -5,3 +5,31 @@
 CREATE INDEX repo_like_repo_age ON repo_like (repo_id, created_at, user_id);
 DROP INDEX repo_like_user;
 CREATE INDEX repo_like_user ON repo_like (user_id, created_at, repo_id);
+
+-- What users and organisations show of themselves.
+CREATE TABLE profile (
+  owner_id    TEXT NOT NULL PRIMARY KEY, -- a user or an organisation
+  description TEXT NOT NULL DEFAULT '',  -- of an organisation
+  bio         TEXT NOT NULL DEFAULT '',
+  website     TEXT NOT NULL DEFAULT '',
+  socials     TEXT NOT NULL DEFAULT '{}', -- JSON: handles by network
+  picture     TEXT NOT NULL DEFAULT '',  -- hex SHA-256 of the JPEG; empty: it is drawn from the name
+  picture_key TEXT NOT NULL DEFAULT '',  -- of the object in the store
+  updated_at  BIGINT NOT NULL
+);
+CREATE INDEX profile_picture ON profile (picture) WHERE picture <> '';
+CREATE INDEX profile_picture_key ON profile (picture_key) WHERE picture_key <> '';
+
+-- Who follows whom.
+CREATE TABLE follow (
+  follower_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  owner_id    TEXT NOT NULL,             -- a user or an organisation
+  kind        TEXT NOT NULL,             -- user, org
+  created_at  BIGINT NOT NULL,
+  PRIMARY KEY (follower_id, owner_id)
+);
+CREATE INDEX follow_owner ON follow (owner_id, created_at, follower_id);
+CREATE INDEX follow_follower ON follow (follower_id, kind, created_at, owner_id);
+
+-- How much an owner has of what, by who may see it.
+CREATE INDEX repo_owner_seen ON repo (owner_id, visibility, type);

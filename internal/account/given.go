@@ -103,3 +103,17 @@ func (s *Service) EndGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID,
 	}
 	return s.noteBy(ctx, tx, "token.revoke", userRow{ID: userID}, map[string]any{"token": tokenID, "reason": why})
 }
+
+// TokenClients are the applications that a user's tokens were given to, by the tokens' ids. Tokens that the user made are
+// not among them.
+func (s *Service) TokenClients(ctx context.Context, userID string) (map[string]string, error) {
+	var rows []struct{ ID, Client string }
+	if err := s.db.Select(ctx, &rows, givenTokens, userID); err != nil {
+		return nil, errs.Wrap("account.TokenClients", err)
+	}
+	clients := make(map[string]string, len(rows))
+	for _, r := range rows {
+		clients[r.ID] = r.Client
+	}
+	return clients, nil
+}

@@ -104,6 +104,8 @@ const (
 	revokeToken = `UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`
 	touchToken  = `UPDATE token SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`
 
+	givenTokens = `SELECT id, client FROM token WHERE user_id = ? AND client <> '' AND revoked_at IS NULL`
+
 	insertGivenToken = `
 		INSERT INTO token (id, user_id, name, hash, hint, role, created_at, expires_at, client)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`

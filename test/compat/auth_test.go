@@ -252,6 +252,8 @@ func TestBrowser(t *testing.T) {
 	if said(b.text(), value) {
 		t.Error("the token is shown twice")
 	}
+	b.do("ask for a fine-grained one", chromedp.Click("#role-fine", chromedp.NodeVisible), chromedp.WaitVisible("#repos"))
+	b.check("token-fine")
 	for _, path := range []string{"/settings/keys", "/settings/sessions", "/settings/organizations", "/", "/models", "/" + person} {
 		b.open(path)
 		b.check("page" + strings.ReplaceAll(path, "/", "-"))

@@ -297,6 +297,7 @@ var probes = map[string][]probe{
 	"deleteGpgKeyForm": {{headers: form, body: text(""), refused: true}},
 	"endSessionForm":   {{headers: form, body: text(""), refused: true}},
 	"createTokenForm":  {{headers: form, body: func(t target) any { return "role=read&life=7&name=" + t.fresh }}},
+	"rotateTokenForm":  {{headers: form, body: text(""), refused: true}},
 	"revokeTokenForm":  {{headers: form, body: text(""), refused: true}},
 
 	"siteConfig":     {{}},

@@ -68,6 +68,7 @@ func (a *API) settingsRoutes() []httpd.Route {
 		{ID: "organizationsPage", Method: get, Path: "/settings/organizations", Right: own, Handler: a.organizationsPage},
 		{ID: "tokensPage", Method: get, Path: "/settings/tokens", Right: own, Handler: a.tokensPage},
 		{ID: "createTokenForm", Method: post, Path: "/settings/tokens", Right: own, Handler: a.createToken},
+		{ID: "rotateTokenForm", Method: post, Path: "/settings/tokens/{token}/rotate", Right: own, Handler: a.rotateToken},
 		{ID: "revokeTokenForm", Method: post, Path: "/settings/tokens/{token}/revoke", Right: own, Handler: a.revokeToken},
 	}
 }

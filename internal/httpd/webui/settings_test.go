@@ -176,7 +176,7 @@ func TestS13SettingsFormsFromOtherSites(t *testing.T) {
 	cookie := w.signIn("alice")
 	id := strings.Repeat("ab", 12)
 	for _, path := range []string{
-		"/settings/tokens", "/settings/tokens/" + id + "/revoke", "/settings/keys", "/settings/keys/" + id + "/delete", "/settings/gpg-keys",
+		"/settings/tokens", "/settings/tokens/" + id + "/revoke", "/settings/tokens/" + id + "/rotate", "/settings/keys", "/settings/keys/" + id + "/delete", "/settings/gpg-keys",
 		"/settings/gpg-keys/" + id + "/delete", "/settings/sessions/" + id[:16] + "/end",
 	} {
 		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", ""}} {
@@ -189,5 +189,52 @@ func TestS13SettingsFormsFromOtherSites(t *testing.T) {
 	w.must(err)
 	if len(tokens) != 0 {
 		t.Errorf("%d tokens", len(tokens))
+	}
+}
+
+func TestFineGrainedTokenPage(t *testing.T) {
+	w := newWorld(t, "")
+	w.repo(hub.Dataset, "alice/hidden", hub.Private, nil)
+	w.repo(hub.Model, "bob/secret", hub.Private, nil)
+	cookie, me := w.signIn("alice"), w.actor["alice"].UserID
+	send := func(repos string, more ...string) answer {
+		form := url.Values{"name": {"robot"}, "role": {"fineGrained"}, "life": {"7"}, "repos": {repos}}
+		for i := 0; i < len(more); i += 2 {
+			form.Add(more[i], more[i+1])
+		}
+		return w.do(http.MethodPost, "/settings/tokens", form.Encode(), "Cookie", cookie)
+	}
+	for what, a := range map[string]answer{
+		"nothing": send(""), "no repository": send("alice/none", "repo-may", "repo.write"), "one that is not seen": send("bob/secret", "repo-may", "repo.write"),
+		"no permission": send("datasets/alice/hidden"), "odd": send("//", "repo-may", "repo.write"), "unknown permission": send("datasets/alice/hidden", "repo-may", "everything"),
+		"too many": send(strings.Repeat("a/b\n", 60), "repo-may", "repo.write"), "of an organization": send("", "may", me+" org.write"),
+	} {
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, `value="fineGrained" checked`) {
+			t.Errorf("%s: %d %s", what, a.status, a.header.Get("X-Error-Message"))
+		}
+		checkPage(t, a)
+	}
+	if none, unseen := send("bob/none", "repo-may", "repo.write"), send("bob/secret", "repo-may", "repo.write"); strings.ReplaceAll(none.body, "bob/none", "X") != strings.ReplaceAll(unseen.body, "bob/secret", "X") {
+		t.Error("what is not seen can be told from what is not there")
+	}
+	w.leadsTo(send("datasets/alice/hidden", "repo-may", "repo.write", "may", me+" repo.content.read", "may", strings.Repeat("ab", 12)+" org.write", "gated", "1"), "/settings/tokens")
+	tokens, err := w.accounts.Tokens(t.Context(), me)
+	w.must(err)
+	if len(tokens) != 1 || tokens[0].Role != hub.TokenFineGrained || len(tokens[0].Scopes.Scoped) != 2 || !tokens[0].Scopes.GatedRepos {
+		t.Fatalf("%+v", tokens)
+	}
+	page := w.get("/settings/tokens", "Cookie", cookie)
+	for _, want := range []string{"alice: read repositories", "1 single repository", "Public gated repositories: read"} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	checkPage(t, page)
+
+	rotated := w.formIn(cookie, "/settings/tokens/"+tokens[0].ID+"/rotate")
+	w.leadsTo(rotated, "/settings/tokens")
+	_, value, _ := strings.Cut(strings.Split(rotated.header.Get("Set-Cookie"), ";")[0], "=")
+	if actor, err := w.accounts.Authenticate(t.Context(), value); err != nil || actor.TokenID != tokens[0].ID {
+		t.Errorf("%+v %v", actor, err)
 	}
 }

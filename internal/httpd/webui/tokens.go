@@ -2,17 +2,21 @@ package webui
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/oauth"
 )
 
 const (
 	tokensPath   = "/settings/tokens"
 	maxTokenName = 128
+	maxTokenForm = 64 << 10
 	// shownCookie carries a new token from the form to the page that shows it, once. The hub does not keep it.
 	shownCookie = "cairn_shown"
 	shownFor    = 60 // seconds
@@ -20,6 +24,7 @@ const (
 
 type tokensPage struct {
 	settingsPage
+	fineGrained
 	Tokens []tokenItem
 	Shown  string // the value of a token that was made just now
 	Name   field
@@ -30,7 +35,10 @@ type tokensPage struct {
 
 type tokenItem struct {
 	*account.Token
-	Over bool // it has expired
+	Kind    string
+	Program string // that it was given to
+	For     []string
+	Over    bool // it has expired
 }
 
 type tokenLife struct {
@@ -44,20 +52,51 @@ var tokenLives = []tokenLife{
 	{"7", "7 days", 7 * day}, {"30", "30 days", 30 * day}, {"90", "90 days", 90 * day}, {"365", "a year", 365 * day}, {"0", "until it is revoked", 0},
 }
 
-func (a *API) newTokensPage(r *http.Request) (tokensPage, error) {
+// tokenKinds are the roles of tokens, as people read them.
+var tokenKinds = map[hub.TokenRole]string{hub.TokenRead: "read", hub.TokenWrite: "write", hub.TokenFineGrained: "fine-grained"}
+
+// newTokensPage is the page with the form as it was sent, or as it is at first.
+func (a *API) newTokensPage(r *http.Request, form url.Values) (tokensPage, error) {
 	p := tokensPage{
 		settingsPage: userSettings(r, tokensPath), Role: string(hub.TokenRead), Life: "90", Lives: tokenLives,
-		Name: field{Name: "name", Label: "Name", Max: maxTokenName, Autocomplete: "off", Hint: "What it is for, such as the machine that uses it."},
+		Name: field{Name: "name", Label: "Name", Value: form.Get("name"), Max: maxTokenName, Autocomplete: "off", Hint: "What it is for, such as the machine that uses it."},
 	}
-	tokens, err := a.Accounts.Tokens(r.Context(), httpd.Of(r).Actor.UserID)
+	if len(form) > 0 {
+		p.Role, p.Life = form.Get("role"), form.Get("life")
+	}
+	who, err := a.Accounts.Whoami(r.Context(), httpd.Of(r).Actor)
+	if err != nil {
+		return p, err
+	}
+	p.fineGrained = newFineGrained(who, form)
+	return p, a.listTokens(r, who, &p)
+}
+
+func (a *API) listTokens(r *http.Request, who *account.Identity, p *tokensPage) error {
+	tokens, err := a.Accounts.Tokens(r.Context(), who.User.ID)
+	if err != nil {
+		return err
+	}
+	clients, err := a.Accounts.TokenClients(r.Context(), who.User.ID)
+	if err != nil {
+		return err
+	}
+	names := ownerNames(who)
 	for _, t := range tokens {
-		p.Tokens = append(p.Tokens, tokenItem{t, !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(time.Now())})
+		item := tokenItem{Token: t, Kind: tokenKinds[t.Role], For: scopeWords(t.Scopes, names), Over: !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(time.Now())}
+		if id := clients[t.ID]; id != "" {
+			item.Program = "a program"
+			if c, known := oauth.ClientByID(id); known {
+				item.Program = c.Name
+			}
+		}
+		p.Tokens = append(p.Tokens, item)
 	}
-	return p, err
+	return nil
 }
 
 func (a *API) tokensPage(w http.ResponseWriter, r *http.Request) error {
-	p, err := a.newTokensPage(r)
+	p, err := a.newTokensPage(r, nil)
 	if err != nil {
 		return err
 	}
@@ -77,17 +116,11 @@ func showOnce(w http.ResponseWriter, r *http.Request, value string, age int) {
 }
 
 func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r)
+	form, err := readFormOf(w, r, maxTokenForm)
 	if err != nil {
 		return err
 	}
-	n := account.NewToken{Name: form.Get("name"), Role: hub.TokenRole(form.Get("role"))}
-	for _, l := range tokenLives {
-		if l.Days == form.Get("life") && l.life > 0 {
-			n.ExpiresAt = time.Now().Add(l.life)
-		}
-	}
-	value, _, err := a.Accounts.CreateToken(r.Context(), httpd.Of(r).Actor.UserID, n)
+	value, err := a.newToken(r, form)
 	if err == nil {
 		showOnce(w, r, value, shownFor)
 		seeOther(w, tokensPath)
@@ -97,13 +130,44 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return err
 	}
-	p, err := a.newTokensPage(r)
+	named := !errs.Is(err, errs.Conflict) && strings.TrimSpace(form.Get("name")) != ""
+	p, err := a.newTokensPage(r, form)
 	if err != nil {
 		return err
 	}
-	p.Name.Value, p.Name.Problem, p.Name.Focus = form.Get("name"), text, true
-	p.Role, p.Life = form.Get("role"), form.Get("life")
+	if named {
+		p.Settings.Problem = text
+	} else {
+		p.Name.Problem, p.Name.Focus = text, true
+	}
 	return write(w, r, status, "tokens", p)
+}
+
+func (a *API) newToken(r *http.Request, form url.Values) (value string, err error) {
+	n := account.NewToken{Name: form.Get("name"), Role: hub.TokenRole(form.Get("role"))}
+	for _, l := range tokenLives {
+		if l.Days == form.Get("life") && l.life > 0 {
+			n.ExpiresAt = time.Now().Add(l.life)
+		}
+	}
+	if n.Role == hub.TokenFineGrained {
+		if n.Scopes, err = a.readScopes(r, form); err != nil {
+			return "", err
+		}
+	}
+	value, _, err = a.Accounts.CreateToken(r.Context(), httpd.Of(r).Actor.UserID, n)
+	return value, err
+}
+
+// rotateToken gives a token a new value, which is shown once.
+func (a *API) rotateToken(w http.ResponseWriter, r *http.Request) error {
+	value, _, err := a.Accounts.RotateToken(r.Context(), httpd.Of(r).Actor.UserID, httpd.Param(r, "token"))
+	if err != nil {
+		return err
+	}
+	showOnce(w, r, value, shownFor)
+	seeOther(w, tokensPath)
+	return nil
 }
 
 func (a *API) revokeToken(w http.ResponseWriter, r *http.Request) error {

@@ -17,6 +17,7 @@ const (
 	maxFullname = 128
 	usersOnPage = 100
 	maxUsers    = 1000
+	maxReason   = 1000
 )
 
 // User is a person's account.
@@ -173,7 +174,13 @@ func (s *Service) List(ctx context.Context, p hub.Page) ([]*User, string, error)
 }
 
 // Disable stops a user from doing anything, at once; what they own stays.
-func (s *Service) Disable(ctx context.Context, id string) error {
+func (s *Service) Disable(ctx context.Context, id string) error { return s.DisableFor(ctx, id, "") }
+
+// DisableFor is Disable with a reason for who reads the log.
+func (s *Service) DisableFor(ctx context.Context, id, reason string) error {
+	if len(reason) > maxReason || !db.IsText(reason) {
+		return errs.New(errs.Invalid, "A reason may have at most %d bytes", maxReason)
+	}
 	return errs.Wrap("account.Disable", s.write(ctx, func(tx *db.Tx) error {
 		if err := keepLastAdmin(ctx, tx, id); err != nil {
 			return err
@@ -181,13 +188,30 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 		if _, err := tx.Exec(ctx, deleteSessionsOf, id); err != nil {
 			return err
 		}
-		return s.changeUser(ctx, tx, "user.disable", id, disableUser, s.now().UnixMicro(), id)
+		row, err := findUser(ctx, tx, getUserByID, id)
+		if err != nil {
+			return err
+		}
+		if row.DisabledAt != nil {
+			return nil
+		}
+		if _, err := tx.Exec(ctx, disableUser, s.now().UnixMicro(), id); err != nil {
+			return err
+		}
+		data := userEvent(row)
+		if reason != "" {
+			data["reason"] = reason
+		}
+		return s.note(ctx, tx, "user.disable", id, data)
 	}))
 }
 
 // Enable ends Disable.
 func (s *Service) Enable(ctx context.Context, id string) error {
 	return errs.Wrap("account.Enable", s.write(ctx, func(tx *db.Tx) error {
+		if row, err := findUser(ctx, tx, getUserByID, id); err != nil || row.DisabledAt == nil {
+			return err
+		}
 		return s.changeUser(ctx, tx, "user.enable", id, enableUser, id)
 	}))
 }

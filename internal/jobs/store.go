@@ -35,4 +35,12 @@ const (
 			COUNT(CASE WHEN failed_at IS NULL AND lease_until >= ? THEN 1 END) AS running,
 			COUNT(failed_at) AS failed
 		FROM job`
+
+	listJobs = `
+		SELECT id, kind, lease_until >= ? AS running, run_at, attempts, last_error, failed_at FROM job
+		WHERE id > ? AND (CAST(? AS TEXT) = '' OR CAST(? AS TEXT) =
+			CASE WHEN failed_at IS NOT NULL THEN 'failed' WHEN lease_until >= ? THEN 'running' WHEN lease_until < ? THEN 'waiting' END)
+		ORDER BY id LIMIT ?`
+
+	retryJob = `UPDATE job SET failed_at = NULL, attempts = 0, lease_until = 0, run_at = ? WHERE id = ? AND lease_until < ? RETURNING kind`
 )

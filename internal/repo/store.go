@@ -44,6 +44,15 @@ func byRowID(ctx context.Context, q db.Queryer, id string) (*Repo, error) {
 
 const selectNames = `SELECT id, type, namespace, name FROM repo WHERE id IN (?)`
 
+// What administrators of the hub ask for.
+const (
+	fragOverview = `SELECT id, type, namespace, name, visibility, disabled, used_storage, created_at, modified_at FROM repo WHERE id > ?`
+
+	fragOverviewOrder = ` ORDER BY id LIMIT ?`
+
+	setDisabled = `UPDATE repo SET disabled = ? WHERE id = ? AND disabled <> ?`
+)
+
 // insertRepo adds a row with its name and settings. It reports false when the name is taken.
 func insertRepo(ctx context.Context, tx *db.Tx, r *Repo) (bool, error) {
 	n, err := tx.Exec(ctx, `INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, gated,

@@ -41,6 +41,9 @@ var unrecorded = map[string]string{
 	"telemetry":        "is dropped",
 }
 
+// changers are the callers of routes that the owner's or an organisation's admin's request changes nothing by.
+var changers = map[string]string{"leaveOrganization": "reader", "requestToJoin": "stranger"}
+
 // carrier puts a user's proof into a request.
 type carrier struct {
 	name  string
@@ -101,6 +104,9 @@ func (m *matrix) recorded(name string, rt httpd.Route, p probe, c carrier) {
 	}
 	if rt.Right == authz.SiteAdmin {
 		caller = "siteadmin"
+	}
+	if by := changers[rt.ID]; by != "" {
+		caller = by
 	}
 	to, as := m.target(m.plural, caller, state, rt, p, admitted)
 	if rt.Right == authz.OwnerFollow && state == ofSelf {

@@ -75,7 +75,7 @@ var siblings = map[string][]string{
 	"internal/signature":      {"internal/git"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
-	"internal/jobs":           {"internal/db"},
+	"internal/jobs":           {"internal/db", "internal/event"},
 	"internal/event":          {"internal/db"},
 	"internal/gitstore":       {"internal/blob", "internal/db"},
 	"internal/xetstore":       {"internal/blob", "internal/db"},

@@ -338,6 +338,7 @@ var parameters = map[string]string{
 	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
 	"username": "reader", "invitation": strings.Repeat("ab", 12), "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
 	"session": strings.Repeat("ab", 8), "token": strings.Repeat("ab", 12),
+	"owner": "olga", "job": "999999999",
 	"request": strings.Repeat("ab", 12),
 }
 
@@ -346,6 +347,8 @@ func pathOf(rt httpd.Route, t target) (path string, ok bool) {
 	ok = true
 	path = parameter.ReplaceAllStringFunc(rt.Path, func(p string) string {
 		switch name := p[1 : len(p)-1]; name {
+		case "account":
+			return t.fresh
 		case rt.OwnerParam():
 			return t.namespace
 		case "repoType":
@@ -355,6 +358,9 @@ func pathOf(rt httpd.Route, t target) (path string, ok bool) {
 		case "repo":
 			return t.name
 		default:
+			if name == "token" && strings.HasPrefix(rt.ID, "admin") {
+				return t.fresh
+			}
 			v, known := parameters[name]
 			if !known && rt.ID == contract.Unserved {
 				return "1"
@@ -371,7 +377,7 @@ func pathOf(rt httpd.Route, t target) (path string, ok bool) {
 
 // probesOf are a route's requests; nil when nobody thought of one.
 func probesOf(rt httpd.Route) []probe {
-	for _, table := range []map[string][]probe{probes, orgProbes} {
+	for _, table := range []map[string][]probe{probes, orgProbes, adminProbes} {
 		if p := table[rt.ID]; p != nil {
 			return p
 		}

@@ -279,6 +279,9 @@ func (m *matrix) target(plural, caller, state string, rt httpd.Route, p probe, w
 	if org(caller) {
 		t.namespace = "acme"
 	}
+	if state == noRepo && want == admitted && p.prepare != nil {
+		p.prepare(m, t)
+	}
 	reads := rt.Method == http.MethodGet || rt.Method == http.MethodHead || rt.ID == contract.Unserved
 	if state == noRepo || state == absent || want != admitted || reads {
 		return t, m.who[caller]

@@ -1,3 +1,3 @@
-// Package adminapi is the operator's door: health, readiness, metrics, the contract, and the honest answer for every
-// operation of the Hub that Cairn does not have.
+// Package adminapi is the operator's door: health, readiness, metrics, the contract, and what administrators of the hub do
+// to users, repositories, quotas, settings and jobs. It is thin: what may be done is the domain packages' to say.
 package adminapi

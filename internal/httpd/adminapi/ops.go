@@ -24,19 +24,21 @@ type API struct {
 	Key     []byte // proves that doctor asks
 	JSON    func() []byte
 	Text    func() []byte
+	Hub     Hub
+	Avatar  func(origin, name string) string // the address of a picture
 }
 
 // Routes is the table.
 func (a *API) Routes() []httpd.Route {
 	get := http.MethodGet
-	return []httpd.Route{
+	return append(a.adminRoutes(), []httpd.Route{
 		{ID: "health", Method: get, Path: "/healthz", Right: authz.Public, Policy: httpd.PolicyNone, Handler: a.health},
 		{ID: "ready", Method: get, Path: "/readyz", Right: authz.Public, Policy: httpd.PolicyNone, Handler: a.ready},
 		{ID: "bodyProbe", Method: http.MethodPost, Path: "/healthz/body", Right: authz.Signed, Policy: httpd.PolicyNone, Handler: a.bodyProbe},
 		{ID: "metrics", Method: get, Path: "/metrics", Right: authz.SiteRead, Policy: httpd.PolicyNone, Handler: a.metrics},
 		{ID: "openapiJson", Method: get, Path: "/.well-known/openapi.json", Right: authz.Public, Handler: document("application/json", a.JSON)},
 		{ID: "openapiMarkdown", Method: get, Path: "/.well-known/openapi.md", Right: authz.Public, Handler: document("text/markdown; charset=utf-8", a.Text)},
-	}
+	}...)
 }
 
 func (a *API) health(w http.ResponseWriter, r *http.Request) error {

@@ -90,7 +90,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(serveCommand(), userCommand(), tokenCommand(), keyCommand(), orgCommand(), auditCommand(), migrateCommand(), gcCommand(), doctorCommand(),
+	root.AddCommand(serveCommand(), userCommand(), tokenCommand(), keyCommand(), orgCommand(), auditCommand(), migrateCommand(), gcCommand(), lfsCommand(), doctorCommand(),
 		configCommand(), versionCommand())
 	return root
 }

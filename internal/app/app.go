@@ -29,6 +29,7 @@ import (
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
+	"github.com/cairnhub/cairn/internal/release"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/site"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -53,6 +54,7 @@ type App struct {
 	copies   *gitstore.Copies
 	xet      *xetstore.Store
 	quota    *quota.Service
+	release  *release.Service
 	repos    *repo.Service
 	content  *content.Service
 	profiles *profile.Service
@@ -142,7 +144,8 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
-		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes}})
+		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes,
+			Release: cfg.LFS.Release, ReleaseGrace: cfg.LFS.ReleaseGrace}})
 	a.audit = audit.New(a.db, a.accounts, a.repos)
 	a.profiles = profile.New(profile.Deps{DB: a.db, Blobs: a.blobs, Jobs: a.jobs, SetFullname: a.accounts.SetFullname, Log: a.log})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
@@ -150,6 +153,8 @@ func (a *App) build(ctx context.Context) error {
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
 	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, URL: cfg.URL, MayCreate: a.mayCreateOrgs,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, quota.DropOwner}})
+	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
+		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos.SetUsedStorage)
 	return nil
 }
@@ -210,6 +215,9 @@ func (a *App) dropFiles(ctx context.Context, tx *db.Tx, repoID string) error {
 	if err := filelock.DropRepo(ctx, tx, repoID); err != nil {
 		return err
 	}
+	if err := release.DropRepo(ctx, tx, repoID); err != nil {
+		return err
+	}
 	return a.xet.DeleteRepo(ctx, tx, repoID)
 }
 
@@ -247,6 +255,9 @@ func (a *App) Repo(ctx context.Context, path string) (*repo.Repo, error) {
 
 // Quota is what may be stored.
 func (a *App) Quota() *quota.Service { return a.quota }
+
+// Release gives old versions of large files up.
+func (a *App) Release() *release.Service { return a.release }
 
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }

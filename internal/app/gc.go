@@ -17,13 +17,13 @@ func (a *App) Tidy(ctx context.Context, keep content.Keep) (content.Tidied, erro
 	return a.content.Tidy(ctx, keep)
 }
 
-// GC does now what a running hub does over time, beside one or without, and says what it did.
-func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) (err error) {
-	own := *cfg // the caches of a running hub are its own
+// apart opens the hub with caches of its own, since those of a running hub are its own, too.
+func apart(ctx context.Context, cfg *config.Config, log *slog.Logger, f func(a *App) error) (err error) {
+	own := *cfg
 	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("cache folder: %w", err)
 	}
-	dir, err := os.MkdirTemp(cfg.CacheDir, "gc-*")
+	dir, err := os.MkdirTemp(cfg.CacheDir, "apart-*")
 	if err != nil {
 		return fmt.Errorf("cache folder: %w", err)
 	}
@@ -34,6 +34,16 @@ func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	return f(a)
+}
+
+// GC does now what a running hub does over time, beside one or without, and says what it did.
+func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) error {
+	return apart(ctx, cfg, log, func(a *App) error { return a.gc(ctx, w) })
+}
+
+func (a *App) gc(ctx context.Context, w io.Writer) error {
+	cfg := a.cfg
 	t, err := a.Tidy(ctx, content.Keep{Unreachable: cfg.KeepUnreachable, Unnamed: cfg.KeepUnnamed})
 	if err != nil {
 		return err

@@ -165,6 +165,7 @@ const (
 	orphansEvery      = 24 * time.Hour
 	purgeEvery        = time.Hour
 	recountEvery      = 24 * time.Hour
+	releaseEvery      = time.Hour
 	sealEvery         = time.Minute
 )
 
@@ -181,7 +182,17 @@ func (a *App) schedule() {
 	a.jobs.Every("git.free", lookEvery(a.cfg.KeepUnnamed), func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
 	a.jobs.Every("event.seal", sealEvery, a.sealEvents)
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
+	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })
+}
+
+// releaseVersions gives up what repositories keep no longer.
+func (a *App) releaseVersions(ctx context.Context) error {
+	done, err := a.release.All(ctx)
+	if done.Files > 0 {
+		a.log.Info("gave up old versions of large files", "repositories", done.Repos, "files", done.Files, "bytes", done.Bytes)
+	}
+	return err
 }
 
 // greet tells the address and, at the first start, the only time that the secrets are shown.

@@ -34,6 +34,7 @@ var texts = map[string]string{
 	"repo.squash":        "Squashed {ref} of {repo}",
 	"repo.merge":         "Merged into {ref} of {repo}",
 	"repo.large.delete":  "Deleted large files of {repo} for good",
+	"repo.large.release": "Gave up old versions of large files of {repo}, of which {keep} are kept",
 	"repo.large.copy":    "Copied large files into {repo}",
 	"repo.lock":          "Locked {path} in {repo}",
 	"repo.unlock":        "Unlocked {path} in {repo}",
@@ -57,6 +58,8 @@ var texts = map[string]string{
 	"session.delete":     "Signed out",
 	"session.revoke":     "Ended a session",
 	"session.blocked":    "Too many attempts to sign in",
+	"quota.owner":        "Changed the storage quota of {name}",
+	"quota.repo":         "Changed the storage quota of {repo}",
 	"site.settings":      "Changed settings of the hub",
 }
 

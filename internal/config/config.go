@@ -55,6 +55,8 @@ type LFS struct {
 	PartSize     int64 // bytes of a part of an upload in parts
 	KeepVersions int64
 	Suffixes     []string
+	Release      string        // off, configured, all
+	ReleaseGrace time.Duration // that a superseded version stays at least
 }
 
 // Limits bound what one request may hold.
@@ -84,7 +86,7 @@ func Default() *Config {
 		LogLevel:  "info",
 		LogFormat: "text",
 		RateLimit: RateLimit{Window: 5 * time.Minute, API: 1000, Resolvers: 5000, Pages: 200},
-		LFS:       LFS{Threshold: 5_000_000, PartSize: 64 << 20, KeepVersions: 5, Suffixes: defaultSuffixes},
+		LFS:       LFS{Threshold: 5_000_000, PartSize: 64 << 20, KeepVersions: 5, Suffixes: defaultSuffixes, Release: "configured", ReleaseGrace: 7 * 24 * time.Hour},
 		Limits: Limits{
 			RegularFile:   10_000_000,
 			NDJSONLine:    20_000_000,

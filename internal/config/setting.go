@@ -54,6 +54,8 @@ func (c *Config) settings() []Setting {
 		{Name: "lfs-threshold", Help: "size from which on a file is stored as a large one; repositories may set their own", value: size(&c.LFS.Threshold)},
 		{Name: "lfs-part-size", Help: "size of the parts in which LFS clients send larger files, if they can; below what proxies in front let through", value: size(&c.LFS.PartSize)},
 		{Name: "lfs-keep-versions", Help: "versions of a large file that a repository keeps by default", value: number(&c.LFS.KeepVersions)},
+		{Name: "lfs-release", Help: "where versions of a large file beyond lfs-keep-versions are given up: configured, in repositories that set lfs_keep_versions themselves; all; off", value: text(&c.LFS.Release)},
+		{Name: "lfs-release-grace", Help: "time that such a version stays after it was superseded", value: duration(&c.LFS.ReleaseGrace)},
 		{Name: "lfs-suffixes", Help: "endings of files that are stored as large ones whatever their size", value: list(&c.LFS.Suffixes)},
 		{Name: "max-regular-file", Help: "largest file that is kept in git itself", value: size(&c.Limits.RegularFile)},
 		{Name: "max-ndjson-line", Help: "largest line of a commit request: a regular file in base64", value: size(&c.Limits.NDJSONLine)},

@@ -29,6 +29,7 @@ func (c *Config) Validate() error {
 		atLeast("cache-size", c.CacheSize, 100_000_000, "100MB"),
 		atLeast("lfs-threshold", c.LFS.Threshold, 1, "1"),
 		atLeast("lfs-part-size", c.LFS.PartSize, 100_000, "100KB"),
+		oneOf("lfs-release", c.LFS.Release, "off", "configured", "all"),
 		atLeast("lfs-keep-versions", c.LFS.KeepVersions, 1, "1"),
 		c.checkLimits(),
 		c.checkTimes(),
@@ -149,6 +150,7 @@ func (c *Config) checkTimes() error {
 	}
 	return errors.Join(
 		between("rate-limit-window", c.RateLimit.Window, time.Second, 24*time.Hour),
+		between("lfs-release-grace", c.LFS.ReleaseGrace, 0, 10*365*24*time.Hour),
 		between("xet-token-ttl", c.XetTokenTTL, time.Minute, 24*time.Hour),
 		between("signed-url-ttl", c.SignedURLTTL, time.Minute, 24*time.Hour),
 		between("download-window", c.DownloadWindow, time.Second, 24*time.Hour),

@@ -1,6 +1,9 @@
 package repo
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // LFS are the rules by which a file of a repository becomes a large one: its own threshold or the server's, and its
 // suffixes on top of the server's.
@@ -30,6 +33,13 @@ type LFSSettings struct {
 	EffectiveSuffixes     []string `json:"lfs_suffix_rules_effective"`
 	SuffixesSource        string   `json:"lfs_suffix_rules_source"`
 
+	// Release says whether older versions are given up, and how long after they were superseded.
+	Release struct {
+		Acts  bool   `json:"acts"`
+		Mode  string `json:"mode"`
+		Grace int64  `json:"grace_seconds"`
+	} `json:"lfs_release"`
+
 	Server struct {
 		Threshold    int64    `json:"lfs_threshold_bytes"`
 		KeepVersions int64    `json:"lfs_keep_versions"`
@@ -49,6 +59,8 @@ func (s *Service) LFSSettings(r *Repo) LFSSettings {
 	if r.LFSKeepVersions != nil {
 		a.EffectiveKeepVersions = *r.LFSKeepVersions
 	}
+	a.Release.Mode, a.Release.Grace = s.lfs.Release, int64(s.lfs.ReleaseGrace/time.Second)
+	a.Release.Acts = s.lfs.Release == "all" || s.lfs.Release == "configured" && r.LFSKeepVersions != nil
 	a.Server.Threshold, a.Server.KeepVersions, a.Server.Suffixes = s.lfs.Threshold, s.lfs.KeepVersions, s.lfs.Suffixes
 	return a
 }

@@ -33,6 +33,9 @@ type LFSDefaults struct {
 	Threshold    int64
 	KeepVersions int64
 	Suffixes     []string
+
+	Release      string        // in which repositories older versions are given up: off, configured, all
+	ReleaseGrace time.Duration // how long after they were superseded
 }
 
 // Hooks are what the layers above do for this package. A nil hook does nothing.

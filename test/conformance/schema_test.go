@@ -115,6 +115,10 @@ func shape(example any) any {
 	return object{}
 }
 
+// added are members that an answer has beside those of its example, since it would promise too much without them: whether
+// lfs_keep_versions acts on this hub.
+var added = map[string]bool{"answer.lfs_release": true}
+
 // like compares a value with an example: the same members of the same types. Members that schema defines may be there
 // beside them.
 func like(at string, example, value, schema any) (wrong []string) {
@@ -133,7 +137,7 @@ func like(at string, example, value, schema any) (wrong []string) {
 			wrong = append(wrong, like(at+"."+name, e[name], got, member(schema, name))...)
 		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if _, ok := e[name]; !ok && member(schema, name) == nil {
+			if _, ok := e[name]; !ok && member(schema, name) == nil && !added[at+"."+name] {
 				wrong = append(wrong, at+"."+name+" is in no document")
 			}
 		}

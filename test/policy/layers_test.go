@@ -46,7 +46,7 @@ var layers = map[string]layer{
 	"internal/gitserve": domain, "internal/verify": domain,
 	"internal/filelock": domain, "internal/profile": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
 	"internal/oauth": domain,
-	"internal/quota": domain,
+	"internal/quota": domain, "internal/release": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
@@ -85,6 +85,7 @@ var siblings = map[string][]string{
 	"internal/authz":          {"internal/account", "internal/org"},
 	"internal/quota":          {"internal/account"},
 	"internal/repo":           {"internal/account", "internal/authz", "internal/quota"},
+	"internal/release":        {"internal/repo"},
 	"internal/filelock":       {"internal/account"},
 	"internal/content":        {"internal/repo", "internal/authz", "internal/account", "internal/filelock", "internal/quota"},
 	"internal/audit":          {"internal/account", "internal/repo"},

@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
+	"github.com/cairnhub/cairn/internal/release"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
 )
@@ -29,6 +30,7 @@ type API struct {
 	Verify   *verify.Service
 	Audit    *audit.Service
 	Quota    *quota.Service
+	Release  *release.Service
 	Site     Site
 	Limits   Limits
 	// Client names who a request counts against.

@@ -17,6 +17,7 @@ import (
 func (a *API) largeRoutes() []httpd.Route {
 	return []httpd.Route{
 		{ID: "listLargeFiles", Method: http.MethodGet, Path: repoPath + "/lfs-files", Right: authz.RepoWrite, Handler: a.largeFiles},
+		{ID: "listReleasedVersions", Method: http.MethodGet, Path: repoPath + "/lfs-files/release", Right: authz.RepoWrite, Handler: a.releasedVersions},
 		{ID: "deleteLargeFile", Method: http.MethodDelete, Path: repoPath + "/lfs-files/{sha}", Right: authz.RepoAdmin, Handler: a.deleteLarge},
 		{ID: "deleteLargeFiles", Method: http.MethodPost, Path: repoPath + "/lfs-files/batch", Right: authz.RepoAdmin, Handler: a.deleteLargeBatch},
 		{ID: "copyLargeFiles", Method: http.MethodPost, Path: repoPath + "/lfs-files/duplicate", Right: authz.RepoContent, Handler: a.copyLarge},

@@ -1,0 +1,70 @@
+package release
+
+import (
+	"context"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/xet"
+)
+
+const (
+	selectNoted    = "SELECT file, noted_at FROM release_candidate WHERE repo_id = ?"
+	selectDue      = "SELECT COUNT(*) FROM (SELECT 1 FROM release_candidate WHERE repo_id = ? AND noted_at <= ? LIMIT 1) due"
+	insertNoted    = "INSERT INTO release_candidate (repo_id, file, noted_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	deleteNoted    = "DELETE FROM release_candidate WHERE repo_id = ? AND file = ?"
+	deleteNotedAll = "DELETE FROM release_candidate WHERE repo_id = ?"
+	selectScan     = "SELECT state FROM release_scan WHERE repo_id = ?"
+	upsertScan     = "INSERT INTO release_scan (repo_id, state) VALUES (?, ?) ON CONFLICT (repo_id) DO UPDATE SET state = excluded.state"
+	deleteScan     = "DELETE FROM release_scan WHERE repo_id = ?"
+)
+
+func getNoted(ctx context.Context, q db.Queryer, repoID string) (map[xet.Hash]time.Time, error) {
+	var rows []struct {
+		File    []byte
+		NotedAt int64 `db:"noted_at"`
+	}
+	err := q.Select(ctx, &rows, selectNoted, repoID)
+	noted := make(map[xet.Hash]time.Time, len(rows))
+	for _, r := range rows {
+		noted[xet.Hash(r.File)] = time.UnixMicro(r.NotedAt).UTC()
+	}
+	return noted, err
+}
+
+func insertNotes(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, now time.Time) error {
+	for _, h := range files {
+		if _, err := tx.Exec(ctx, insertNoted, repoID, h[:], now.UnixMicro()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deleteNotes(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error {
+	for _, h := range files {
+		if _, err := tx.Exec(ctx, deleteNoted, repoID, h[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasDue(ctx context.Context, q db.Queryer, repoID string, before time.Time) (bool, error) {
+	var n int64
+	err := q.Get(ctx, &n, selectDue, repoID, before.UnixMicro())
+	return n > 0, err
+}
+
+func getScan(ctx context.Context, q db.Queryer, repoID string) (state string, err error) {
+	err = q.Get(ctx, &state, selectScan, repoID)
+	if db.IsNoRows(err) {
+		return "", nil
+	}
+	return state, err
+}
+
+func putScan(ctx context.Context, tx *db.Tx, repoID, state string) error {
+	_, err := tx.Exec(ctx, upsertScan, repoID, state)
+	return err
+}

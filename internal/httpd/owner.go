@@ -10,7 +10,7 @@ import (
 )
 
 // ownerPath is what begins the paths that name a user or an organisation.
-var ownerPath = regexp.MustCompile(`^/api/(users|organizations|avatars)/\{(\w+)\}`)
+var ownerPath = regexp.MustCompile(`^(?:/api/(users|avatars)|(?:/api)?/(organizations))/\{(\w+)\}`)
 
 // ownerRight reports whether the right is one on the user or organisation that the path names.
 func (rt Route) ownerRight() bool { return strings.HasPrefix(string(rt.Right), "owner-") }
@@ -18,7 +18,7 @@ func (rt Route) ownerRight() bool { return strings.HasPrefix(string(rt.Right), "
 // OwnerParam is the path parameter that names a user or an organisation; empty when the path names none.
 func (rt Route) OwnerParam() string {
 	if m := ownerPath.FindStringSubmatch(rt.Path); m != nil {
-		return m[2]
+		return m[3]
 	}
 	return ""
 }

@@ -289,7 +289,7 @@ func TestLetters(t *testing.T) {
 		_, code := w.invite(o, NewInvitation{Role: hub.RoleRead, Email: "x@example.com", By: w.users["ann"]})
 		w.invite(o, NewInvitation{Role: hub.RoleRead, User: "bob", By: w.users["ann"]}) // whose address is not proven: no mail
 		w.invite(o, NewInvitation{Role: hub.RoleRead, By: w.users["ann"]})              // a link: for its maker to pass on
-		if len(sent) != 1 || sent[0].To != "x@example.com" || !strings.Contains(sent[0].Text, "https://hub.example/join?code="+code+"\n") || sent[0].Until.IsZero() {
+		if len(sent) != 1 || sent[0].To != "x@example.com" || !strings.Contains(sent[0].Text, "https://hub.example/organizations/invitation?code="+code+"\n") || sent[0].Until.IsZero() {
 			t.Fatalf("sent %+v", sent)
 		}
 		_, err := d.Exec(ctx, `UPDATE users SET email_verified = TRUE`)

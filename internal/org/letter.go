@@ -32,7 +32,7 @@ func (s *Service) mailInvitation(ctx context.Context, tx *db.Tx, row invitationR
 	return s.letter(ctx, tx, to, "Invitation to the organization "+row.OrgName,
 		who+" invites you to become a member of the organization "+row.OrgName+", with the role "+row.Role+".\n"+
 			"The invitation ends on "+until.Format("2 January 2006, 15:04 UTC")+". If you did not expect it, ignore this message.\n"+
-			"To accept or decline, open this page:", "/join?code="+url.QueryEscape(code), until)
+			"To accept or decline, open this page:", "/organizations/invitation?code="+url.QueryEscape(code), until)
 }
 
 func (s *Service) mailRequest(ctx context.Context, tx *db.Tx, o *Org, userID string) error {

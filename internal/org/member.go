@@ -31,6 +31,12 @@ func (s *Service) RoleOf(ctx context.Context, orgID, userID string) (hub.Role, e
 	return role, errs.Wrap("org.RoleOf", err)
 }
 
+// IsMember reports whether a user is a member, also one without access.
+func (s *Service) IsMember(ctx context.Context, orgID, userID string) (bool, error) {
+	_, member, err := roleOf(ctx, s.db, orgID, userID)
+	return member, errs.Wrap("org.IsMember", err)
+}
+
 // roleOf tells a member without access from who is no member.
 func roleOf(ctx context.Context, q db.Queryer, orgID, userID string) (role hub.Role, member bool, err error) {
 	var word string

@@ -131,7 +131,7 @@ func TestInvitationsOverHTTP(t *testing.T) {
 		h.Org("acme", ann, nil)
 		link := ok[dict](t, "invite", post(h, ann, "/api/organizations/acme/invitations", dict{"role": "write", "maxUses": 2, "expiresInHours": 1}))
 		code := link["code"].(string)
-		if link["link"] != h.URL+"/join?code="+code || link["createdBy"] != "ann" {
+		if link["link"] != h.URL+"/organizations/invitation?code="+code || link["createdBy"] != "ann" {
 			t.Errorf("%v", link)
 		}
 		for what, body := range map[string]dict{"role": {"role": "no_access"}, "hours": {"role": "read", "expiresInHours": 1 << 40}, "uses": {"role": "read", "maxUses": 1 << 40}} {

@@ -19,6 +19,21 @@ var orgProbes = map[string][]probe{
 	"withdrawJoinRequest":        {{refused: true}},
 	"approveJoinRequest":         {{refused: true, body: object(map[string]any{"role": "read"})}},
 	"denyJoinRequest":            {{refused: true}},
+
+	"newOrganizationForm":      {{headers: form, body: func(t target) any { return "name=" + t.fresh }}},
+	"organizationSettingsForm": {{headers: form, body: text("fullname=Acme&default=public&create=write")}},
+	"renameOrganizationForm":   {{headers: form, body: func(t target) any { return "name=" + t.fresh }}},
+	"deleteOrganizationForm":   {{headers: form, body: func(t target) any { return "confirm=" + t.namespace }}},
+	"addMemberForm":            {{headers: form, body: text("username=stranger&role=read")}},
+	"memberRoleForm":           {{headers: form, body: text("role=write")}},
+	"removeMemberForm":         {{headers: form, body: text("")}},
+	"leaveOrganizationForm":    {{headers: form, body: text("")}},
+	"inviteForm":               {{headers: form, body: text("role=read&life=7")}},
+	"revokeInvitationForm":     {{headers: form, body: text(""), refused: true}},
+	"answerJoinRequestForm":    {{headers: form, body: text("decision=deny"), refused: true}},
+	"joinRequestForm":          {{headers: form, prepare: opens, body: text("decision=request")}},
+	"invitationPage":           {{refused: true}}, // nobody has a code
+	"invitationForm":           {{headers: form, body: text("code=none&decision=accept"), refused: true}},
 }
 
 // opens lets others ask to join the organisation.

@@ -107,7 +107,7 @@ func (a *API) invite(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := invitationOf(i)
 	if i.User == "" && i.Email == "" {
-		out.Code, out.Link = code, st.Origin+"/join?code="+url.QueryEscape(code)
+		out.Code, out.Link = code, st.Origin+"/organizations/invitation?code="+url.QueryEscape(code)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return httpd.JSON(w, r, http.StatusOK, out)

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/oauth"
+	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/verify"
@@ -23,6 +24,7 @@ type API struct {
 	Content  *content.Service
 	Verify   *verify.Service
 	OAuth    *oauth.Service
+	Orgs     *org.Service
 	// Addr is whom a login counts against: (*httpd.Server).Addr, set once the server exists. nil: the peer itself.
 	Addr func(r *http.Request) netip.Addr
 }
@@ -43,6 +45,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
 	}
 	routes = append(append(append(routes, a.deviceRoutes()...), a.settingsRoutes()...), a.joinRoutes()...)
+	routes = append(routes, a.orgRoutes()...)
 	for _, prefix := range []string{"", "/datasets", "/spaces"} {
 		base := prefix + "/{namespace}/{repo}"
 		routes = append(routes,

@@ -40,6 +40,7 @@ type world struct {
 	*testing.T
 	url      string
 	accounts *account.Service
+	orgs     *org.Service
 	repos    *repo.Service
 	content  *content.Service
 	actor    map[string]hub.Actor
@@ -55,16 +56,18 @@ func newWorld(t *testing.T, hubURL string) *world {
 	rights, queue := authz.New(d), jobs.New(d, jobs.Options{Log: log})
 	git, xet := gitstore.New(d, blobs, gitstore.Options{CacheDir: t.TempDir()}), xetstore.New(d, blobs, xetstore.Options{Log: log})
 	uses := quota.New(quota.Deps{DB: d})
-	w := &world{T: t, accounts: account.New(d, account.Options{Orgs: org.New(d).OrgsOf, Log: log}), actor: map[string]hub.Actor{}}
+	orgs := org.New(d)
+	w := &world{T: t, accounts: account.New(d, account.Options{Orgs: orgs.OrgsOf, Log: log}), orgs: orgs, actor: map[string]hub.Actor{}}
 	t.Cleanup(func() { w.must(w.accounts.Close()) })
 	w.repos = repo.New(repo.Deps{DB: d, Git: git, Authz: rights, Quota: uses, Jobs: queue, Log: log, Key: []byte("test key"),
 		LFS: repo.LFSDefaults{Threshold: 10 << 20}})
 	w.content = content.New(d, git, gitstore.NewCopies(git, gitstore.CopyOptions{Dir: t.TempDir()}), xet, w.repos, uses, queue, log, content.Limits{RegularFile: 10 << 20, CommitRegular: 100 << 20, CommitFiles: 10_000})
 	w.repos.Attach(repo.Hooks{ListFiles: w.content.ListFiles, CopyFiles: xet.CopyRepo, DropFiles: xet.DeleteRepo})
+	orgs.Attach(org.Hooks{Renamed: w.repos.RenameOwner, BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete}})
 	signed := verify.New(w.accounts)
 	client := func(*http.Request) string { return "somebody" }
 	shown := profile.New(profile.Deps{DB: d, Blobs: blobs})
-	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed}
+	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Orgs: orgs}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
 	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},

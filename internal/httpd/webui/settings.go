@@ -33,6 +33,10 @@ var userItems = []settingsItem{
 // done are the words after a redirect, by what ?done= says: an address cannot make a page say anything else.
 var done = map[string]string{
 	"key": "The key is added.", "key-deleted": "The key is deleted. It opens nothing from now on.",
+	"org": "The organization is made, and you are its admin.", "saved": "Saved.", "renamed": "The organization has its new name.", "org-deleted": "The organization is deleted.",
+	"left": "You are no member any more.", "joined": "You are a member now.", "declined": "The invitation is declined.",
+	"member": "The member is added.", "role": "The role is changed.", "removed": "The membership has ended.",
+	"invited": "The invitation is made.", "uninvited": "The invitation has ended.", "approved": "The request is approved.", "denied": "The request is denied.",
 	"session": "The session is over.", "revoked": "The token is revoked. It opens nothing from now on.",
 }
 

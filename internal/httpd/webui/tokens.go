@@ -102,15 +102,16 @@ func (a *API) tokensPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if c, err := r.Cookie(shownCookie); err == nil && strings.HasPrefix(c.Value, "hf_") {
 		p.Shown = c.Value
-		showOnce(w, r, "", -1)
+		showOnce(w, r, tokensPath, "", -1)
 		w.Header().Set("Cache-Control", "no-store")
 	}
 	return write(w, r, http.StatusOK, "tokens", p)
 }
 
-func showOnce(w http.ResponseWriter, r *http.Request, value string, age int) {
+// showOnce gives a secret to one page, for as long as the browser takes to go there.
+func showOnce(w http.ResponseWriter, r *http.Request, path, value string, age int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the hub is reached by https; at home it may be http
-		Name: shownCookie, Value: value, Path: tokensPath, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: shownCookie, Value: value, Path: path, MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: strings.HasPrefix(httpd.Of(r).Origin, "https://"),
 	})
 }
@@ -122,7 +123,7 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	value, err := a.newToken(r, form)
 	if err == nil {
-		showOnce(w, r, value, shownFor)
+		showOnce(w, r, tokensPath, value, shownFor)
 		seeOther(w, tokensPath)
 		return nil
 	}

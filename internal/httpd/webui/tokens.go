@@ -166,7 +166,7 @@ func (a *API) rotateToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	showOnce(w, r, value, shownFor)
+	showOnce(w, r, tokensPath, value, shownFor)
 	seeOther(w, tokensPath)
 	return nil
 }

@@ -31,3 +31,26 @@ func Names(ctx context.Context, q db.Queryer, ids []string) (map[string]string, 
 	}
 	return names, nil
 }
+
+// Owners finds users and organisations by their ids. Those who are no more are left out.
+func (s *Service) Owners(ctx context.Context, ids []string) (map[string]Owner, error) {
+	owners := map[string]Owner{}
+	for some := range slices.Chunk(ids, namesAtOnce) {
+		query, args, err := db.In(getNamespaces, some)
+		if err != nil {
+			return nil, errs.Wrap("account.Owners", err)
+		}
+		var rows []struct {
+			OwnerID string `db:"owner_id"`
+			Kind    string
+			Name    string
+		}
+		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+			return nil, errs.Wrap("account.Owners", err)
+		}
+		for _, r := range rows {
+			owners[r.OwnerID] = Owner{ID: r.OwnerID, Kind: Kind(r.Kind), Name: r.Name}
+		}
+	}
+	return owners, nil
+}

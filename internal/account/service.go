@@ -30,7 +30,7 @@ type Options struct {
 	// still holds something. Delete refuses everything while there is none, since nobody would have looked.
 	BeforeDelete []func(ctx context.Context, q db.Queryer, userID string) error
 	// TokenLeaked is told inside the transaction that revokes a token which somebody has found; nil: nobody is.
-	TokenLeaked func(ctx context.Context, tx *db.Tx, userID, tokenName string) error
+	TokenLeaked func(ctx context.Context, tx *db.Tx, user *User, tokenName string) error
 	// Renamed takes what a user owns to the new name, inside the transaction that changes it; nil: nothing does.
 	Renamed func(ctx context.Context, tx *db.Tx, owner Owner, to string) error
 	// Join makes a user a member of an organisation, inside the transaction that uses an invitation.

@@ -23,6 +23,8 @@ const (
 		SELECT n.owner_id, n.kind, n.name FROM namespace h JOIN namespace n ON n.owner_id = h.owner_id
 		WHERE h.name_key = ? AND h.held_until > ? AND n.held_until IS NULL`
 
+	getNamespaces = `SELECT owner_id, kind, name FROM namespace WHERE owner_id IN (?) AND held_until IS NULL`
+
 	getNamespace = `SELECT owner_id, kind, name FROM namespace WHERE name_key = ? AND held_until IS NULL`
 
 	getOwnerByID = `SELECT owner_id, kind, name FROM namespace WHERE owner_id = ? AND held_until IS NULL LIMIT 1`

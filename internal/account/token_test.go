@@ -137,8 +137,8 @@ func TestRotateToken(t *testing.T) {
 func TestRevokeLeaked(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		var told []string
-		s := New(d, Options{TokenLeaked: func(_ context.Context, _ *db.Tx, userID, name string) error {
-			told = append(told, userID+"/"+name)
+		s := New(d, Options{TokenLeaked: func(_ context.Context, _ *db.Tx, user *User, name string) error {
+			told = append(told, user.ID+"/"+name)
 			return nil
 		}})
 		defer s.Close()
@@ -170,17 +170,25 @@ func TestBarToken(t *testing.T) {
 		s, _ := open(t, d)
 		ctx := t.Context()
 		u := mustCreate(t, s, NewUser{Name: "dora"})
-		member := func(_ context.Context, _ db.Queryer, userID string) (bool, error) { return userID == u.ID, nil }
-		stranger := func(context.Context, db.Queryer, string) (bool, error) { return false, nil }
 		value, tok, err := s.CreateToken(ctx, u.ID, NewToken{Name: "ci"})
 		noError(t, err)
+		for _, unknown := range []string{"hf_none", "", "\x00", value} {
+			_, err = s.LiveToken(ctx, unknown, false)
+			wantKind(t, err, errs.NotFound)
+		}
+		_, err = s.LiveToken(ctx, tok.ID, true)
+		wantKind(t, err, errs.NotFound)
+		byValue, err := s.LiveToken(ctx, value, true)
+		noError(t, err)
+		byID, err := s.LiveToken(ctx, tok.ID, false)
+		noError(t, err)
+		if byID.ID != tok.ID || byValue.ID != tok.ID || byID.UserID != u.ID {
+			t.Fatalf("%+v %+v", byID, byValue)
+		}
 		one, two := hub.NewID(), hub.NewID()
-		wantKind(t, s.BarToken(ctx, one, value, true, stranger), errs.NotFound)
-		wantKind(t, s.BarToken(ctx, one, "hf_none", true, member), errs.NotFound)
-		wantKind(t, s.BarToken(ctx, one, "\x00", false, member), errs.NotFound)
-		noError(t, s.BarToken(ctx, one, value, true, member))
-		noError(t, s.BarToken(ctx, one, tok.ID, false, member)) // again
-		noError(t, s.BarToken(ctx, two, tok.ID, false, member))
+		noError(t, s.BarToken(ctx, one, tok))
+		noError(t, s.BarToken(ctx, one, tok)) // again
+		noError(t, s.BarToken(ctx, two, tok))
 		a, err := s.Authenticate(ctx, value)
 		noError(t, err)
 		p, err := s.Present(ctx, u.ID, a.ProofID())
@@ -194,6 +202,7 @@ func TestBarToken(t *testing.T) {
 			t.Errorf("%+v, %v", list, err)
 		}
 		noError(t, s.RevokeToken(ctx, u.ID, tok.ID))
-		wantKind(t, s.BarToken(ctx, one, tok.ID, false, member), errs.NotFound)
+		_, err = s.LiveToken(ctx, tok.ID, false)
+		wantKind(t, err, errs.NotFound)
 	})
 }

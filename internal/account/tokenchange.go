@@ -112,7 +112,11 @@ func (s *Service) revokeHashes(ctx context.Context, hashes []string) error {
 			if s.o.TokenLeaked == nil {
 				continue
 			}
-			if err := s.o.TokenLeaked(ctx, tx, r.UserID, r.Name); err != nil {
+			user, err := findUser(ctx, tx, getUserByID, r.UserID)
+			if err != nil {
+				return err
+			}
+			if err := s.o.TokenLeaked(ctx, tx, user.user(), r.Name); err != nil {
 				return err
 			}
 		}
@@ -120,38 +124,33 @@ func (s *Service) revokeHashes(ctx context.Context, hashes []string) error {
 	})
 }
 
-// BarToken ends the access of a member's token to an organisation, for good; elsewhere it works on. The token is named by
-// its id or, with byValue, by its value. isMember says whether its user is in the organisation: of others' tokens an
-// organisation learns nothing.
-func (s *Service) BarToken(ctx context.Context, orgID, token string, byValue bool, isMember func(ctx context.Context, q db.Queryer, userID string) (bool, error)) error {
+// LiveToken finds a token that is not revoked, by its id or, with byValue, by its value. errs.NotFound when there is none.
+func (s *Service) LiveToken(ctx context.Context, token string, byValue bool) (*Token, error) {
 	query, key := getLiveToken, token
 	if byValue {
 		query, key = findTokenByHash, secretHash(token)
 	}
-	unknown := errs.New(errs.NotFound, "No member of the organization has this token")
+	var row tokenRow
 	if !db.IsText(key) {
-		return unknown
+		return nil, errs.New(errs.NotFound, "There is no such token")
 	}
+	err := s.db.Get(ctx, &row, query, key)
+	if db.IsNoRows(err) {
+		return nil, errs.New(errs.NotFound, "There is no such token")
+	}
+	return row.token(), errs.Wrap("account.LiveToken", err)
+}
+
+// BarToken ends a token's access to an organisation, for good; elsewhere it works on.
+func (s *Service) BarToken(ctx context.Context, orgID string, t *Token) error {
 	return errs.Wrap("account.BarToken", s.write(ctx, func(tx *db.Tx) error {
-		var row tokenRow
-		err := tx.Get(ctx, &row, query, key)
-		if db.IsNoRows(err) {
-			return unknown
-		}
-		if err != nil {
-			return err
-		}
-		if ok, err := isMember(ctx, tx, row.UserID); err != nil || !ok {
-			if err == nil {
-				err = unknown
-			}
-			return err
-		}
-		n, err := tx.Exec(ctx, barToken, orgID+" ", row.ID, "%"+orgID+"%")
+		n, err := tx.Exec(ctx, barToken, orgID+" ", t.ID, "%"+orgID+"%")
 		if err != nil || n == 0 { // it was already
 			return err
 		}
-		return event.Append(ctx, tx, event.Event{Kind: "org.token.revoke", OwnerID: orgID, Data: tokenEvent(row), At: s.now()})
+		data := tokenEvent(tokenRow{ID: t.ID, Name: t.Name, Role: string(t.Role)})
+		data["user"] = t.UserID
+		return event.Append(ctx, tx, event.Event{Kind: "org.token.revoke", OwnerID: orgID, Data: data, At: s.now()})
 	}))
 }
 

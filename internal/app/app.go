@@ -162,7 +162,7 @@ func (a *App) build(ctx context.Context) error {
 // accountOptions are what accounts stand on and what they ask of those above them, which are there by the time of a call.
 func (a *App) accountOptions() account.Options {
 	return account.Options{
-		Orgs: a.orgs.OrgsOf, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
+		Orgs: a.orgs.OrgsOf, TokenLeaked: a.tokenLeaked, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, profile.DropOwner, filelock.DropUser, quota.DropOwner},
 		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
 			return a.repos.RenameOwner(ctx, tx, owner, to)

@@ -44,3 +44,9 @@ func (m *memberships) mayCreate(ctx context.Context, orgID, userID string) error
 	}
 	return nil
 }
+
+// Member reports whether a user has a role in an organisation.
+func (a *Authorizer) Member(ctx context.Context, orgID, userID string) (bool, error) {
+	roles, err := a.members.of(ctx, userID)
+	return roles[orgID].AtLeast(hub.RoleRead), err
+}

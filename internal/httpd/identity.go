@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -57,6 +59,23 @@ func (s *Server) actor(r *http.Request) (hub.Actor, error) {
 		return hub.Actor{}, nil // an old cookie is as good as none
 	}
 	return actor, err
+}
+
+// tokenShape is what this hub's tokens and those of the Hub look like.
+var tokenShape = regexp.MustCompile(`^hf_[A-Za-z0-9]{30,}$`)
+
+// refuseInAddress refuses a request whose address holds a token: addresses end up in logs, histories and caches.
+func refuseInAddress(r *http.Request) error {
+	if !strings.Contains(r.URL.RawQuery, "access_token") && !strings.Contains(r.URL.RawQuery, "hf_") {
+		return nil
+	}
+	for name, values := range r.URL.Query() {
+		if name == "access_token" || slices.ContainsFunc(values, tokenShape.MatchString) {
+			return errs.New(errs.Invalid, "An access token stands in the address of this request, where others may read it. "+
+				"Send it in the Authorization header, and revoke this one.")
+		}
+	}
+	return nil
 }
 
 func badCredentials() error {

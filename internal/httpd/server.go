@@ -172,6 +172,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 // admit finds out who asks and whether they may.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error {
 	st := Of(r)
+	if err := refuseInAddress(r); err != nil {
+		return err
+	}
 	if !provesItself(rt) {
 		actor, err := s.identify(r, rt)
 		if err != nil {

@@ -36,3 +36,31 @@ func (s *Service) IDs(ctx context.Context, rowIDs []string) (map[string]hub.Repo
 	}
 	return ids, nil
 }
+
+// Visible are the repositories of these row ids that an actor may see. The others are left out like those that are gone.
+func (s *Service) Visible(ctx context.Context, actor hub.Actor, rowIDs []string) (map[string]hub.RepoID, error) {
+	found := map[string]hub.RepoID{}
+	if len(rowIDs) == 0 {
+		return found, nil
+	}
+	readable, err := s.authz.Readable(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(rowIDs, idsAtOnce) {
+		query, args, err := db.In(selectOwned, some)
+		if err != nil {
+			return nil, errs.Wrap("repo.Visible", err)
+		}
+		var rows []*Repo
+		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+			return nil, errs.Wrap("repo.Visible", err)
+		}
+		for _, r := range rows {
+			if !r.Private() || readable.Has(r.Subject()) {
+				found[r.RowID] = r.ID()
+			}
+		}
+	}
+	return found, nil
+}

@@ -53,6 +53,9 @@ const (
 	setDisabled = `UPDATE repo SET disabled = ? WHERE id = ? AND disabled <> ?`
 )
 
+// selectOwned finds names with what tells who may see them.
+const selectOwned = `SELECT id, type, owner_id, namespace, name, visibility FROM repo WHERE id IN (?)`
+
 // insertRepo adds a row with its name and settings. It reports false when the name is taken.
 func insertRepo(ctx context.Context, tx *db.Tx, r *Repo) (bool, error) {
 	n, err := tx.Exec(ctx, `INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, gated,

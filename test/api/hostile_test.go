@@ -77,8 +77,8 @@ func TestPathForms(t *testing.T) {
 			}
 		}
 		for _, q := range []string{"token", "access_token", "private_token", "authorization", "api_key"} {
-			if a := get(h, nobody, "/alice/secret/resolve/main/f.txt?"+q+"="+alice.Token); a.Status != 401 {
-				t.Errorf("a token in the query counts: %s, %d", q, a.Status)
+			if a := get(h, nobody, "/alice/secret/resolve/main/f.txt?"+q+"="+alice.Token); a.Status != 400 || !strings.Contains(string(a.Body), "access token stands in the address") || strings.Contains(string(a.Body), alice.Token) {
+				t.Errorf("a token in the query is not refused: %s, %d %s", q, a.Status, a.Body)
 			}
 		}
 		if got := read(h, alice, "alice/secret", "main", "f.txt"); got != "TOPSECRET" {

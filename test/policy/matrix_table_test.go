@@ -300,6 +300,13 @@ var probes = map[string][]probe{
 	"rotateTokenForm":  {{headers: form, body: text(""), refused: true}},
 	"revokeTokenForm":  {{headers: form, body: text(""), refused: true}},
 
+	"createToken":        {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
+	"rotateToken":        {{refused: true}},
+	"revokeToken":        {{refused: true}},
+	"revokeCredentials":  {{body: object(map[string]any{"credentials": []string{"hf_none"}})}},
+	"revokeOrgToken":     {{body: object(map[string]any{"token": "hf_none"}), refused: true}},
+	"revokeOrgTokenById": {{refused: true}},
+
 	"siteConfig":     {{}},
 	"register":       {{body: object(map[string]any{"username": "nobody-new", "password": "pears on a plate", "invitation": "none"}), refused: true}},
 	"verifyEmail":    {{body: object(map[string]any{"code": "none"}), refused: true}},
@@ -335,11 +342,29 @@ var probes = map[string][]probe{
 
 // parameters are what paths are filled with. A parameter that is not here fails the test.
 var parameters = map[string]string{
-	"rev": "main", "path": ".gitattributes", "branch": "topic", "compare": "main..main", "archive": "main.zip", "prefix": "default", "file": "olga.svg",
-	"username": "reader", "invitation": strings.Repeat("ab", 12), "hash": strings.Repeat("ab", 32), "sha": strings.Repeat("ab", 32), "sha256": strings.Repeat("ab", 32), "oid": strings.Repeat("ab", 20), "user": "olga", "number": "1", "lock": strings.Repeat("ab", 12), "key": strings.Repeat("ab", 12),
-	"session": strings.Repeat("ab", 8), "token": strings.Repeat("ab", 12),
-	"owner": "olga", "job": "999999999",
-	"request": strings.Repeat("ab", 12),
+	"archive":    "main.zip",
+	"branch":     "topic",
+	"compare":    "main..main",
+	"file":       "olga.svg",
+	"hash":       strings.Repeat("ab", 32),
+	"invitation": strings.Repeat("ab", 12),
+	"key":        strings.Repeat("ab", 12),
+	"lock":       strings.Repeat("ab", 12),
+	"number":     "1",
+	"oid":        strings.Repeat("ab", 20),
+	"path":       ".gitattributes",
+	"prefix":     "default",
+	"request":    strings.Repeat("ab", 12),
+	"rev":        "main",
+	"session":    strings.Repeat("ab", 8),
+	"sha":        strings.Repeat("ab", 32),
+	"sha256":     strings.Repeat("ab", 32),
+	"token":      strings.Repeat("ab", 12),
+	"tokenId":    strings.Repeat("ab", 12),
+	"user":       "olga",
+	"username":   "reader",
+	"owner":      "olga",
+	"job":        "999999999",
 }
 
 // pathOf fills a route's path. ok is false when it names a parameter that nobody thought of.

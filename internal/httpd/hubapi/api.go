@@ -68,7 +68,7 @@ func (a *API) Routes() []httpd.Route {
 	a.patches = httpd.NewPlaces(patchesAtOnce, patchesEach)
 	return slices.Concat(
 		a.repoRoutes(), a.contentRoutes(), a.largeRoutes(),
-		a.keyRoutes(), a.gpgKeyRoutes(), a.registrationRoutes(), a.ownAccountRoutes(),
+		a.keyRoutes(), a.gpgKeyRoutes(), a.tokenRoutes(), a.registrationRoutes(), a.ownAccountRoutes(),
 		a.ownerRoutes(),
 		a.organizationRoutes(), a.invitationRoutes(),
 		a.auditRoutes(),

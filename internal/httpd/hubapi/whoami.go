@@ -37,17 +37,21 @@ type whoamiOrg struct {
 	PeriodEnd   *int64  `json:"periodEnd"`
 	AvatarURL   string  `json:"avatarUrl"`
 	RoleInOrg   string  `json:"roleInOrg"`
+	// What keeps this token out of the organisation; a session and other tokens may still be let in.
+	SecurityRestrictions []string `json:"securityRestrictions,omitempty"`
 }
 
 type whoamiAuth struct {
 	Type        string       `json:"type"` // access_token, session
 	AccessToken *whoamiToken `json:"accessToken,omitempty"`
+	ExpiresAt   *string      `json:"expiresAt,omitempty"`
 }
 
 type whoamiToken struct {
-	DisplayName string `json:"displayName"`
-	Role        string `json:"role"`
-	CreatedAt   string `json:"createdAt"`
+	DisplayName string             `json:"displayName"`
+	Role        string             `json:"role"`
+	FineGrained *fineGrainedAnswer `json:"fineGrained,omitempty"`
+	CreatedAt   string             `json:"createdAt"`
 }
 
 type whoamiSite struct {
@@ -74,14 +78,29 @@ func (a *API) whoami(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, m := range id.Orgs {
 		if m.Role != hub.RoleNone {
-			out.Orgs = append(out.Orgs, orgOf(st.Origin, m))
+			o := orgOf(st.Origin, m)
+			if id.Token != nil && id.Token.BarredFrom(m.OrgID) {
+				o.SecurityRestrictions = []string{"token-revoked"}
+			}
+			out.Orgs = append(out.Orgs, o)
 		}
 	}
-	if t := id.Token; t != nil {
-		out.Auth = whoamiAuth{Type: "access_token", AccessToken: &whoamiToken{DisplayName: t.Name, Role: string(t.Role), CreatedAt: content.Date(t.CreatedAt)}}
+	if id.Token != nil {
+		if out.Auth, err = a.authOf(r, id.Token); err != nil {
+			return err
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return httpd.JSON(w, r, http.StatusOK, out)
+}
+
+func (a *API) authOf(r *http.Request, t *account.Token) (whoamiAuth, error) {
+	fine, err := a.fineGrained(r, []*account.Token{t})
+	if err != nil {
+		return whoamiAuth{}, err
+	}
+	token := &whoamiToken{DisplayName: t.Name, Role: string(t.Role), FineGrained: fine[0], CreatedAt: content.Date(t.CreatedAt)}
+	return whoamiAuth{Type: "access_token", AccessToken: token, ExpiresAt: dateOrNull(t.ExpiresAt)}, nil
 }
 
 func orgOf(origin string, m account.Membership) whoamiOrg {

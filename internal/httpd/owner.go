@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -40,7 +41,9 @@ func (s *Server) admitOwner(r *http.Request, rt *Route) error {
 	name, kind := Param(r, rt.OwnerParam()), rt.ownerKind()
 	o, err := s.o.Accounts.Namespace(r.Context(), nil, name)
 	switch {
-	case errs.Is(err, errs.NotFound), err == nil && kind != "" && o.Kind != kind:
+	case errs.Is(err, errs.NotFound):
+		return s.formerOwner(r, rt, name)
+	case err == nil && kind != "" && o.Kind != kind:
 		return noOwner(kind, name)
 	case err != nil:
 		return err
@@ -50,6 +53,27 @@ func (s *Server) admitOwner(r *http.Request, rt *Route) error {
 	}
 	st.Owner = o
 	return nil
+}
+
+// formerOwner leads from a name that a user or an organisation had to the one of today, for as long as it is held for
+// them. What there is to see under the new name is decided there.
+func (s *Server) formerOwner(r *http.Request, rt *Route, name string) error {
+	kind := rt.ownerKind()
+	o, err := s.o.Accounts.Former(r.Context(), name)
+	switch {
+	case errs.Is(err, errs.NotFound), err == nil && kind != "" && o.Kind != kind:
+		return noOwner(kind, name)
+	case err != nil:
+		return err
+	}
+	const place = 3 // /api/users/{username}/…
+	segs := strings.Split(r.URL.EscapedPath(), "/")
+	segs[place] = url.PathEscape(o.Name)
+	p := strings.Join(segs, "/")
+	if r.URL.RawQuery != "" {
+		p += "?" + r.URL.RawQuery
+	}
+	return moved(p)
 }
 
 func noOwner(kind account.Kind, name string) error {

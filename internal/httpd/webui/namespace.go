@@ -32,6 +32,10 @@ func (a *API) namespace(w http.ResponseWriter, r *http.Request) error {
 	}
 	owner, err := a.Accounts.Namespace(r.Context(), nil, name)
 	if errs.Is(err, errs.NotFound) {
+		if now, former := a.Accounts.Former(r.Context(), name); former == nil {
+			seeOther(w, "/"+escape(now.Name))
+			return nil
+		}
 		return errs.New(errs.NotFound, "There is no user or organization of this name.")
 	}
 	if err != nil {

@@ -76,8 +76,12 @@ func (s *Service) derive(ctx context.Context, password string, salt []byte, p ha
 		return nil, ctx.Err()
 	}
 	defer func() { <-s.hashing }()
+	s.hashed.Add(1)
 	return argon2.IDKey([]byte(password), salt, p.passes, p.memory, p.lanes, hashSize), nil
 }
+
+// Hashes is the number of passwords that this process has hashed so far: what guessing costs the hub.
+func (s *Service) Hashes() uint64 { return s.hashed.Load() }
 
 // decodeHash reads what hashPassword wrote. Work factors are bounded, as the database may have been imported.
 func decodeHash(encoded string) (p hashParams, salt, sum []byte, ok bool) {

@@ -60,6 +60,7 @@ type Service struct {
 	generation atomic.Uint64
 	hashing    chan struct{} // a slot for each password hash under way
 	waiting    atomic.Int64
+	hashed     atomic.Uint64
 }
 
 // New makes the service. It starts one goroutine, which Close ends.

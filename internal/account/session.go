@@ -86,6 +86,9 @@ func (s *Service) notYet(ctx context.Context, row userRow) error {
 
 // findLogin finds the user that somebody signs in as; the zero row for nobody.
 func (s *Service) findLogin(ctx context.Context, nameOrEmail string) (userRow, error) {
+	if !db.IsText(nameOrEmail) {
+		return userRow{}, nil
+	}
 	query := getUserByName
 	if strings.Contains(nameOrEmail, "@") {
 		query = getUserByEmail

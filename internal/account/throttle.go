@@ -23,13 +23,14 @@ const (
 type limit struct {
 	most   int64
 	window time.Duration
+	noted  bool // the first try that is refused is noted, whether there is a user whose log it belongs to or not
 }
 
 var (
-	loginLimit    = limit{loginTries, loginWindow} // by account and network
-	resetLimit    = limit{loginTries, loginWindow} // questions for a new password, by network
-	registerLimit = limit{20, 10 * time.Minute}    // by network
-	letterLimit   = limit{5, time.Hour}            // letters to an address that a user names, by user
+	loginLimit    = limit{loginTries, loginWindow, true}  // by account and network
+	resetLimit    = limit{loginTries, loginWindow, false} // questions for a new password, by network
+	registerLimit = limit{20, 10 * time.Minute, false}    // by network
+	letterLimit   = limit{5, time.Hour, false}            // letters to an address that a user names, by user
 )
 
 // throttle counts logins per account and network. It slows a guesser down and leaves the owner, who sits elsewhere,
@@ -78,7 +79,7 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
 			return err
 		}
-		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(l.window).UnixMicro()); err != nil || row.Count != l.most+1 || userID == "" {
+		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(l.window).UnixMicro()); err != nil || row.Count != l.most+1 || !l.noted {
 			return err
 		}
 		return event.Append(ctx, tx, event.Event{Kind: "session.blocked", OwnerID: userID, At: now, Data: map[string]any{"tries": row.Count}})

@@ -14,6 +14,8 @@ func (a *App) storageMetrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_db_statements_total", Help: "Statements that this node has run on the database."},
 			func() float64 { return float64(a.db.Statements()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_password_hashes_total", Help: "Passwords that this node has hashed, to check or to keep them."},
+			func() float64 { return float64(a.accounts.Hashes()) }),
 		counter("cairn_git_folds_total", "Times that small packs were folded into a larger one.", func(c gitstore.Counters) int64 { return c.Folds }),
 		counter("cairn_git_collections_total", "Times that objects which no ref reaches were removed from a repository.", func(c gitstore.Counters) int64 { return c.Collections }),
 		counter("cairn_git_collected_objects_total", "Objects removed because no ref reaches them.", func(c gitstore.Counters) int64 { return c.CollectedObjects }),

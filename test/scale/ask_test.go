@@ -1,0 +1,128 @@
+package scale
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/testhub"
+)
+
+// question is a list or a check about people, organisations and repositories.
+type question struct {
+	what string
+	as   string // admin, member (of org-0, an admin of it), owner (user-1); "" is anonymous
+	path string
+	deep bool // the page after this one is asked for
+	all  bool // the answer is as long as there are rows: it is streamed, some hundred a statement
+}
+
+// questions are the reads of users, organisations, tokens, likes, quotas and the audit log.
+var questions = []question{
+	{what: "who I am, in two organisations", as: "member", path: "/api/whoami-v2"},
+	{what: "the kind of a user", as: "", path: "/api/users/user-7/type"},
+	{what: "the kind of an organisation", as: "", path: "/api/users/org-0/type"},
+	{what: "likers of what all like", as: "", path: "/api/models/org-0/repo-0/likers"},
+	{what: "likers, the second page", as: "", path: "/api/models/org-0/repo-0/likers?limit=10", deep: true},
+	{what: "storage of my repositories", as: "owner", path: "/api/settings/repositories"},
+	{what: "storage of a large organisation", as: "member", path: "/api/organizations/org-0/settings/repositories?limit=100"},
+	{what: "storage, searched", as: "member", path: "/api/organizations/org-0/settings/repositories?search=po-1&limit=20&sort=updatedAt"},
+	{what: "the log of an organisation", as: "member", path: "/api/organizations/org-0/audit-log/export", all: true},
+	{what: "the log by author", as: "member", path: "/api/organizations/org-0/audit-log/export?q=author:user-6"},
+	{what: "the log by a type that never was", as: "member", path: "/api/organizations/org-0/audit-log/export?q=type:collection.create"},
+	{what: "a private repository of an organisation", as: "member", path: "/api/models/org-0/repo-30/auth-check"},
+	{what: "repositories of an owner, as a stranger", as: "", path: "/api/models?author=org-0&limit=20"},
+	{what: "repositories of an owner, as a member", as: "member", path: "/api/models?author=org-0&limit=20"},
+	{what: "all repositories, by one who sees private ones", as: "member", path: "/api/models?limit=20&sort=likes"},
+	{what: "all repositories, the second page", as: "member", path: "/api/models?limit=20&sort=createdAt", deep: true},
+	{what: "the page of an organisation", as: "", path: "/org-0"},
+	{what: "the page of a user", as: "member", path: "/user-1"},
+}
+
+// filled is a hub of a size and its callers.
+type filled struct {
+	*testhub.Hub
+	callers map[string]testhub.Caller
+}
+
+func fill(t testing.TB, h *testhub.Hub, size Size) *filled {
+	t.Helper()
+	rest(t, h.App.DB())
+	if err := Seed(t.Context(), h.App.DB(), size); err != nil {
+		t.Fatal(err)
+	}
+	f := &filled{Hub: h, callers: map[string]testhub.Caller{"admin": h.Admin}}
+	for who, name := range map[string]string{"member": "user-0", "owner": "user-1"} {
+		u, err := h.App.Accounts().Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.callers[who] = testhub.Caller{Name: name, Token: h.Token(u.ID, hub.TokenWrite)}
+	}
+	return f
+}
+
+// rest has the background do nothing more: what it finds in rows that no request made is not what is asked about.
+func rest(t testing.TB, d *db.DB) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		var busy int
+		_, err := d.Exec(t.Context(), "UPDATE job SET run_at = 9000000000000000 WHERE lease_until = 0")
+		if err == nil {
+			err = d.Get(t.Context(), &busy, "SELECT COUNT(*) FROM job WHERE lease_until <> 0")
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatal(err, busy)
+		}
+		if busy == 0 {
+			return
+		}
+	}
+}
+
+// ask sends a question and wants an answer.
+func (f *filled) ask(q question, path string) testhub.Answer {
+	a := f.Do(f.callers[q.as], http.MethodGet, path, nil)
+	if a.Status != http.StatusOK {
+		f.T.Fatalf("%s: %s: %d %.300s", q.what, path, a.Status, a.Body)
+	}
+	return a
+}
+
+// address is the one to ask at: of the next page, where that is the question.
+func (f *filled) address(q question) string {
+	if !q.deep {
+		return q.path
+	}
+	_, rest, _ := strings.Cut(f.ask(q, q.path).Header.Get("Link"), "<")
+	link, _, _ := strings.Cut(rest, ">")
+	u, err := url.Parse(link)
+	if err != nil || u.Path == "" {
+		f.T.Fatalf("%s: no next page: %v", q.what, err)
+	}
+	return u.RequestURI()
+}
+
+// statements is how many a question takes when nothing is known yet of the answer: the least of a few, since the
+// background asks, too.
+func (f *filled) statements(q question) (least uint64) {
+	path := f.address(q)
+	for i := range 6 {
+		if _, err := f.App.DB().Exec(f.T.Context(), "UPDATE site_setting SET updated_at = updated_at + 1 WHERE name = 'none'"); err != nil { // what is cached counts no more
+			f.T.Fatal(err)
+		}
+		before := f.App.DB().Statements()
+		f.ask(q, path)
+		if n := f.App.DB().Statements() - before; i == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+func (q question) String() string { return fmt.Sprintf("%s (%s)", q.what, q.path) }

@@ -16,7 +16,7 @@ var full = Size{Users: 10_000, Orgs: 1_000, Repos: 100_000, Events: 200_000}
 // inTime is the 99th percentile of an answer.
 const inTime = 25 * time.Millisecond
 
-// TestAnswersInTime asks each question 300 times in a row, three times over, and holds the best 99th percentile of the three
+// TestAnswersInTime asks each question 200 times in a row, three times over, and holds the best 99th percentile of the three
 // to the limit: others have the machine, too. Between two questions something is written, so nothing comes from memory that
 // a busy hub would have to read.
 func TestAnswersInTime(t *testing.T) {
@@ -35,9 +35,9 @@ func TestAnswersInTime(t *testing.T) {
 				path := h.address(q)
 				best, median := time.Hour, time.Duration(0)
 				for range 3 {
-					took := make([]time.Duration, 300)
+					took := make([]time.Duration, 200)
 					for i := range took {
-						if _, err := h.App.DB().Exec(t.Context(), "UPDATE site_setting SET updated_at = updated_at + 1 WHERE name = 'none'"); err != nil {
+						if _, err := h.App.DB().Exec(t.Context(), touch); err != nil {
 							t.Fatal(err)
 						}
 						begun := time.Now()

@@ -115,5 +115,12 @@ func (s seeder) events() string {
 		fmt.Sprintf(`CASE i %% 2 WHEN 0 THEN %s ELSE %s END`, s.id('b', "0"), s.id('a', fmt.Sprintf("i %% %d", s.Users))), birth)
 }
 
-// follows comes with the tables of profiles.
-func (s seeder) follows() []string { return nil }
+// follows: each person follows five others, and all follow user-0 and org-0.
+func (s seeder) follows() []string {
+	return []string{
+		fmt.Sprintf(`INSERT INTO follow (follower_id, owner_id, kind, created_at) %s SELECT %s, %s, 'user', %s + i * 1000000 FROM s WHERE true ON CONFLICT DO NOTHING`, rows(5*s.Users),
+			s.id('a', fmt.Sprintf("i %% %d", s.Users)), s.id('a', fmt.Sprintf("(i * 17 + 1) %% %d", s.Users)), birth),
+		fmt.Sprintf(`INSERT INTO follow (follower_id, owner_id, kind, created_at) %s SELECT %s, %s, 'user', %s + i * 1000000 FROM s WHERE i > 0 ON CONFLICT DO NOTHING`, rows(s.Users), s.id('a', "i"), s.id('a', "0"), birth),
+		fmt.Sprintf(`INSERT INTO follow (follower_id, owner_id, kind, created_at) %s SELECT %s, %s, 'org', %s + i * 1000000 FROM s WHERE true ON CONFLICT DO NOTHING`, rows(s.Users), s.id('a', "i"), s.id('b', "0"), birth),
+	}
+}

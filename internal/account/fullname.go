@@ -15,6 +15,8 @@ func (s *Service) SetFullname(ctx context.Context, tx *db.Tx, id, name string) e
 	if utf8.RuneCountInString(name) > maxFullname || !db.IsText(name) || strings.ContainsFunc(name, isControl) {
 		return errs.New(errs.Invalid, "The full name must have at most %d characters and no control characters", maxFullname)
 	}
-	_, err := tx.Exec(ctx, setFullname, name, id)
-	return errs.Wrap("account.SetFullname", err)
+	if _, err := tx.Exec(ctx, setFullname, name, id); err != nil {
+		return errs.Wrap("account.SetFullname", err)
+	}
+	return SetFullnameWords(ctx, tx, KindUser, id, name)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
 )
 
 // Kind says what a namespace belongs to.
@@ -38,13 +39,16 @@ func ClaimName(ctx context.Context, tx *db.Tx, name string, kind Kind, ownerID s
 	if n == 0 {
 		return errs.New(errs.Conflict, "The name %q is already taken", name)
 	}
-	return nil
+	return setWords(ctx, tx, fromName, kind, ownerID, hub.Words(name))
 }
 
 // ReleaseName ends an owner's use of a name and holds it against others for 90 days.
 func ReleaseName(ctx context.Context, tx *db.Tx, name, ownerID string) error {
 	_, err := tx.Exec(ctx, releaseName, time.Now().Add(nameHold).UnixMicro(), nameKey(name), ownerID)
-	return errs.Wrap("account.ReleaseName", err)
+	if err != nil {
+		return errs.Wrap("account.ReleaseName", err)
+	}
+	return setWords(ctx, tx, fromName, "", ownerID, nil)
 }
 
 // Namespace finds who has a name, compared without case.

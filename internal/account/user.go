@@ -122,6 +122,9 @@ func (s *Service) insertUser(ctx context.Context, tx *db.Tx, r userRow) error {
 	if err != nil {
 		return err
 	}
+	if err := SetFullnameWords(ctx, tx, KindUser, r.ID, r.Fullname); err != nil {
+		return err
+	}
 	data := userEvent(r)
 	data["siteAdmin"] = r.SiteAdmin
 	return s.note(ctx, tx, "user.create", r.ID, data)

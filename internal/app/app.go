@@ -152,7 +152,7 @@ func (a *App) build(ctx context.Context) error {
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
 	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, URL: cfg.URL, MayCreate: a.mayCreateOrgs,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, quota.DropOwner}})
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, account.DropWords, quota.DropOwner}})
 	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
 		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos.SetUsedStorage)
@@ -163,7 +163,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) accountOptions() account.Options {
 	return account.Options{
 		Orgs: a.orgs.OrgsOf, TokenLeaked: a.tokenLeaked, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, profile.DropOwner, filelock.DropUser, quota.DropOwner},
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, profile.DropOwner, account.DropWords, filelock.DropUser, quota.DropOwner},
 		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
 			return a.repos.RenameOwner(ctx, tx, owner, to)
 		},

@@ -41,3 +41,6 @@ func (a *App) emptyOwner(ctx context.Context, by hub.Actor, ownerID string) erro
 		}
 	}
 }
+
+// Repos are the repositories of the hub.
+func (a *App) Repos() *repo.Service { return a.repos }

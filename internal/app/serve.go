@@ -163,6 +163,7 @@ const (
 	collectPartsEvery = 30 * time.Minute
 	collectEvery      = 10 * time.Minute
 	orphansEvery      = 24 * time.Hour
+	wordsEvery        = time.Hour
 	purgeEvery        = time.Hour
 	recountEvery      = 24 * time.Hour
 	releaseEvery      = time.Hour
@@ -181,6 +182,8 @@ func (a *App) schedule() {
 	a.jobs.Every("git.collect", lookEvery(a.cfg.KeepUnreachable), func(ctx context.Context) error { return a.content.CollectAll(ctx, a.cfg.KeepUnreachable) })
 	a.jobs.Every("git.free", lookEvery(a.cfg.KeepUnnamed), func(ctx context.Context) error { return a.content.FreeBlobs(ctx, a.cfg.KeepUnnamed) })
 	a.jobs.Every("event.seal", sealEvery, a.sealEvents)
+	a.jobs.Every("account.words", wordsEvery, a.accounts.IndexNames)
+	a.jobs.Every("repo.words", wordsEvery, a.repos.IndexNames)
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })

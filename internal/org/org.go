@@ -75,6 +75,9 @@ func (s *Service) Create(ctx context.Context, n NewOrg) (*Org, error) {
 		if _, err := tx.Exec(ctx, insertOrg, id, n.Name, n.Fullname, now.UnixMicro()); err != nil {
 			return err
 		}
+		if err := account.SetFullnameWords(ctx, tx, account.KindOrg, id, n.Fullname); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, putMember, id, n.AdminID, string(hub.RoleAdmin), now.UnixMicro()); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -47,6 +48,11 @@ func (s *Service) Change(ctx context.Context, orgID string, c Change) (o *Org, e
 		if _, err := tx.Exec(ctx, updateSettings, n.Fullname, string(n.DefaultVisibility), n.ForcePrivate, string(n.CreateRole),
 			n.MembersPublic, n.JoinRequests, orgID); err != nil {
 			return err
+		}
+		if n.Fullname != before.Fullname {
+			if err := account.SetFullnameWords(ctx, tx, account.KindOrg, orgID, n.Fullname); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, "org.settings", orgID, difference(before, n))
 	})

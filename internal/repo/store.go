@@ -63,6 +63,9 @@ func insertRepo(ctx context.Context, tx *db.Tx, r *Repo) (bool, error) {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (type, name_key) DO NOTHING`,
 		r.RowID, r.Type, r.OwnerID, r.Namespace, r.Name, r.ID().Key(), r.CreatedBy, r.Visibility, r.Gated, r.NoDiscussions,
 		r.DefaultBranch, r.CreatedAt, r.ModifiedAt, r.Head, r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules)
+	if err == nil && n > 0 {
+		err = writeWords(ctx, tx, r.RowID, r.Name)
+	}
 	return n > 0, err
 }
 
@@ -74,6 +77,9 @@ func deleteRepo(ctx context.Context, tx *db.Tx, id string) (bool, error) {
 func renameRepo(ctx context.Context, tx *db.Tx, id, ownerID string, to hub.RepoID) error {
 	_, err := tx.Exec(ctx, `UPDATE repo SET owner_id = ?, namespace = ?, name = ?, name_key = ? WHERE id = ?`,
 		ownerID, to.Namespace, to.Name, to.Key(), id)
+	if err == nil {
+		err = writeWords(ctx, tx, id, to.Name)
+	}
 	return err
 }
 
@@ -81,6 +87,9 @@ func updateSettings(ctx context.Context, tx *db.Tx, r *Repo) error {
 	_, err := tx.Exec(ctx, `UPDATE repo SET visibility = ?, gated = ?, discussions_disabled = ?, lfs_threshold = ?,
 		lfs_keep_versions = ?, lfs_suffix_rules = ? WHERE id = ?`,
 		r.Visibility, r.Gated, r.NoDiscussions, r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules, r.RowID)
+	if err == nil {
+		_, err = tx.Exec(ctx, showWords, r.Visibility, r.RowID)
+	}
 	return err
 }
 

@@ -29,6 +29,7 @@ var unrecorded = map[string]string{
 	"resetBranch":      "main is at main",
 	"cherryPickCommit": "main has it",
 	"unlikeRepo":       "nobody likes it",
+	"postQuicksearch":  "reads",
 	"unfollowUser":     "nobody follows",
 	"unfollowOrg":      "nobody follows",
 	"deleteUserAvatar": "there is none",

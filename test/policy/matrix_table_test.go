@@ -235,6 +235,7 @@ var probes = map[string][]probe{
 		return map[string]any{"repository": ns + "/" + t.fresh}
 	}}},
 	"updateRepoSettings": {{body: object(map[string]any{"discussionsDisabled": true})}, {body: object(map[string]any{"private": true})}},
+	"postQuicksearch":    {{body: object(map[string]any{"q": "public", "exclude": []string{}})}},
 	"updateUserSettings": {{body: object(map[string]any{"bio": "about"})}},
 	"updateOrgSettings":  {{body: object(map[string]any{"bio": "about"})}},
 	"setUserAvatar":      {{headers: picture.headers, body: picture.body}},

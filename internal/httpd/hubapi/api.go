@@ -72,7 +72,7 @@ func (a *API) Routes() []httpd.Route {
 		a.ownerRoutes(),
 		a.organizationRoutes(), a.invitationRoutes(),
 		a.auditRoutes(),
-		a.likeRoutes(), a.avatarRoutes(), a.followRoutes(), a.overviewRoutes(), a.profileRoutes(),
+		a.likeRoutes(), a.avatarRoutes(), a.quicksearchRoutes(), a.trendingRoutes(), a.followRoutes(), a.overviewRoutes(), a.profileRoutes(),
 		a.storageRoutes(),
 		[]httpd.Route{
 			{ID: "whoami", Method: http.MethodGet, Path: "/api/whoami-v2", Right: authz.SignedIn, Handler: a.whoami},

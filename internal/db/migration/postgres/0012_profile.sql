@@ -33,3 +33,26 @@ CREATE INDEX follow_follower ON follow (follower_id, kind, created_at, owner_id)
 
 -- How much an owner has of what, by who may see it.
 CREATE INDEX repo_owner_seen ON repo (owner_id, visibility, type);
+
+-- Words that users and organisations are found by.
+CREATE TABLE namespace_word (
+  owner_id TEXT NOT NULL,
+  source   TEXT NOT NULL,                -- name, fullname
+  word     TEXT COLLATE "C" NOT NULL,
+  kind     TEXT NOT NULL,                -- user, org
+  PRIMARY KEY (owner_id, source, word)
+);
+CREATE INDEX namespace_word_word ON namespace_word (kind, word, owner_id);
+
+-- Words that repositories are found by: those of their own names. Who may see them is a part of the key, so that what
+-- somebody may not see costs nobody time.
+CREATE TABLE repo_word (
+  repo_id    TEXT NOT NULL REFERENCES repo (id) ON DELETE CASCADE ON UPDATE CASCADE,
+  word       TEXT COLLATE "C" NOT NULL,
+  type       TEXT NOT NULL,
+  visibility TEXT NOT NULL,
+  owner_id   TEXT NOT NULL,
+  PRIMARY KEY (repo_id, word)
+);
+CREATE INDEX repo_word_seen ON repo_word (type, visibility, word, repo_id);
+CREATE INDEX repo_word_owner ON repo_word (owner_id, type, word, repo_id);

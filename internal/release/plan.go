@@ -41,6 +41,12 @@ const maxFiles = 1_000_000
 
 // Plan looks through a repository. A history or a store that is too large for that is errs.Unprocessable.
 func (s *Service) Plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
+	if err := s.walks.Take(ctx); err != nil {
+		return nil, errs.Wrap("release.Plan", err)
+	}
+	defer s.walks.Give()
+	ctx, cancel := context.WithTimeout(ctx, walkTime)
+	defer cancel()
 	p := &Plan{Keep: s.keep(r), Acts: s.acts(r), Grace: s.Grace}
 	err := s.fill(ctx, r.RowID, p)
 	return p, errs.Wrap("release.Plan", err)

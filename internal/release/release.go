@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/slot"
 	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
@@ -42,7 +43,10 @@ type Deps struct {
 }
 
 // Service gives versions up.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	walks slot.Slots // looks through histories
+}
 
 // New builds the service.
 func New(d Deps) *Service {
@@ -52,7 +56,7 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{d}
+	return &Service{Deps: d, walks: slot.Of(walksAtOnce)}
 }
 
 func (s *Service) keep(r *repo.Repo) int64 {
@@ -76,6 +80,9 @@ const (
 	reposAtOnce = 100 // of one read
 	filesAtOnce = 500 // of one transaction, and of one event
 	tries       = 5   // when refs move meanwhile
+
+	walksAtOnce = 2
+	walkTime    = 10 * time.Minute
 )
 
 // All is the schedule: it looks through the repositories in which versions are given up. What it did it has done when it

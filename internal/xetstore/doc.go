@@ -10,5 +10,5 @@
 // Blobs: "xorbs/ab/cd/<hash>" is a body and its index as trailer, never changed. A blob comes before its row, so a crash leaves a
 // blob that no row knows, which a collector may remove by age. "discard/<id>" is a duplicate on its way out (see PutXorb).
 //
-// Tables: all that begin with xet_. The table repo is only read, within the visibility test of a scope.
+// Tables: all that begin with xet_. The table repo is only read, within the visibility test of a scope and to find an owner's repositories.
 package xetstore

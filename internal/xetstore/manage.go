@@ -36,12 +36,45 @@ func (s *Store) Stored(ctx context.Context, repoID string, after Place, limit in
 	if err := s.db.Select(ctx, &rows, selectStored, repoID, since, file, limit); err != nil {
 		return nil, errs.Wrap("xetstore.Stored", err)
 	}
+	return storedOf(repoID, rows), nil
+}
+
+func storedOf(repoID string, rows []storedRow) []Stored {
 	out := make([]Stored, len(rows))
 	for i := range rows {
 		r := &rows[i]
 		out[i] = Stored{File: r.file(repoID), Since: time.UnixMicro(r.CreatedAt).UTC(), Path: r.Path, Ref: r.Ref, UserID: r.UserID}
 	}
-	return out, nil
+	return out
+}
+
+// Rank is a position in a list of files by size: after the file with this size and hash.
+type Rank struct {
+	Size int64
+	Hash xet.Hash
+}
+
+// Largest lists a repository's files, the largest first, from after a rank on.
+func (s *Store) Largest(ctx context.Context, repoID string, after Rank, limit int) ([]Stored, error) {
+	var rows []storedRow
+	if err := s.db.Select(ctx, &rows, selectLargest, repoID, after.Size, after.Size, after.Hash[:], limit); err != nil {
+		return nil, errs.Wrap("xetstore.Largest", err)
+	}
+	return storedOf(repoID, rows), nil
+}
+
+// Sharing is how much of what an owner's repositories have is the same.
+type Sharing struct {
+	Files  int64 // bytes of the distinct files
+	Chunks int64 // bytes of the distinct xorbs that they are made of, before compression
+}
+
+// Sharing looks through all repositories of an owner. It tells nothing of others: what they have makes no difference.
+func (s *Store) Sharing(ctx context.Context, ownerID string) (sh Sharing, err error) {
+	if err = s.db.Get(ctx, &sh.Files, selectFileSum, ownerID); err == nil {
+		err = s.db.Get(ctx, &sh.Chunks, selectXorbSum, ownerID)
+	}
+	return sh, errs.Wrap("xetstore.Sharing", err)
 }
 
 // Named says what a file is called.

@@ -17,6 +17,17 @@ const (
 		WHERE m.repo_id = ? AND (m.created_at, m.file) < (?, ?)
 		ORDER BY m.created_at DESC, m.file DESC LIMIT ?`
 
+	selectLargest = `SELECT m.file AS hash, m.created_at, f.size, f.sha256,
+		COALESCE(n.path, '') AS path, COALESCE(n.ref, '') AS ref, COALESCE(n.user_id, '') AS user_id
+		FROM xet_repo_file m JOIN xet_file f ON f.hash = m.file
+		LEFT JOIN xet_repo_name n ON n.repo_id = m.repo_id AND n.file = m.file
+		WHERE m.repo_id = ? AND (f.size < ? OR f.size = ? AND m.file > ?)
+		ORDER BY f.size DESC, m.file LIMIT ?`
+	selectFileSum = `SELECT CAST(COALESCE(SUM(f.size), 0) AS BIGINT) FROM xet_file f WHERE f.hash IN
+		(SELECT m.file FROM xet_repo_file m JOIN repo r ON r.id = m.repo_id WHERE r.owner_id = ?)`
+	selectXorbSum = `SELECT CAST(COALESCE(SUM(x.raw_size), 0) AS BIGINT) FROM xet_xorb x WHERE x.hash IN
+		(SELECT m.xorb FROM xet_repo_xorb m JOIN repo r ON r.id = m.repo_id WHERE r.owner_id = ?)`
+
 	selectHadFiles   = "SELECT file FROM xet_repo_file WHERE repo_id = ? AND file IN (?)"
 	selectRepoBySHA  = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.sha256 IN (?)"
 	selectRepoByHash = "SELECT f.hash, f.size, f.sha256 FROM xet_file f JOIN xet_repo_file m ON m.file = f.hash AND m.repo_id = ? WHERE f.hash IN (?)"

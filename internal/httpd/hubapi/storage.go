@@ -20,6 +20,11 @@ func (a *API) storageRoutes() []httpd.Route {
 	return []httpd.Route{
 		{ID: "listMyStorage", Method: http.MethodGet, Path: "/api/settings/repositories", Right: authz.SignedIn, Handler: a.myStorage},
 		{ID: "listOrgStorage", Method: http.MethodGet, Path: "/api/organizations/{name}/settings/repositories", Right: authz.OwnerSettingsRead, Handler: a.orgStorage},
+		{ID: "getUserQuota", Method: http.MethodGet, Path: "/api/users/{username}/quota", Right: authz.OwnerMember, Handler: a.ownerQuota},
+		{ID: "getOrgQuota", Method: http.MethodGet, Path: "/api/organizations/{name}/quota", Right: authz.OwnerMember, Handler: a.ownerQuota},
+		{ID: "getRepoStorage", Method: http.MethodGet, Path: repoPath + "/storage", Right: authz.RepoWrite, Handler: a.repoStorage},
+		{ID: "listStorageFiles", Method: http.MethodGet, Path: repoPath + "/storage/files", Right: authz.RepoWrite, Handler: a.storageFiles},
+		{ID: "getRangeStorage", Method: http.MethodGet, Path: repoPath + "/storage/revisions", Right: authz.RepoWrite, Handler: a.rangeStorage},
 	}
 }
 

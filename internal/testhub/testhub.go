@@ -45,8 +45,9 @@ type Hub struct {
 
 // Caller is somebody with a token; the zero value is anonymous.
 type Caller struct {
-	Name  string
-	Token string
+	Name    string
+	Token   string
+	Session string // of the pages, instead of a token
 }
 
 // Each runs a test on SQLite with a folder and on PostgreSQL with S3.
@@ -112,7 +113,7 @@ func launch(h *Hub, c *config.Config) *Hub {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Admin = Caller{first.Name, first.Token}
+		h.Admin = Caller{Name: first.Name, Token: first.Token}
 	}
 	if h.Server, err = a.Handler(t.Context(), h.observer()); err != nil {
 		t.Fatal(err)
@@ -172,7 +173,17 @@ func (h *Hub) User(name string) Caller {
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	return Caller{name, h.Token(u.ID, hub.TokenWrite)}
+	return Caller{Name: name, Token: h.Token(u.ID, hub.TokenWrite)}
+}
+
+// Session signs a user of User's in.
+func (h *Hub) Session(name string) Caller {
+	h.T.Helper()
+	secret, err := h.App.Accounts().Login(h.T.Context(), name, "correct horse battery staple", account.Client{})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return Caller{Name: name, Session: secret}
 }
 
 // Member makes a user without a password, which is quick, with a write token.
@@ -182,7 +193,7 @@ func (h *Hub) Member(name string, siteAdmin bool) Caller {
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	return Caller{name, h.Token(u.ID, hub.TokenWrite)}
+	return Caller{Name: name, Token: h.Token(u.ID, hub.TokenWrite)}
 }
 
 // Token makes a token of a role for a user.
@@ -248,6 +259,10 @@ func (h *Hub) Do(c Caller, method, path string, body any, headers ...string) Ans
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	if c.Session != "" {
+		req.AddCookie(&http.Cookie{Name: httpd.SessionCookie, Value: c.Session})
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	if _, ok := body.(string); !ok && body != nil {
 		req.Header.Set("Content-Type", "application/json")

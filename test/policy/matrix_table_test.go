@@ -150,6 +150,7 @@ type probe struct {
 	body    func(target) any
 	headers []string
 	rows    row                       // instead of the table's
+	creates bool                      // it makes a repository in the caller's own namespace
 	inBody  bool                      // the body names the repository
 	prepare func(m *matrix, t target) // what must be there, in a repository of its own
 	refused bool                      // nothing about this request can succeed; it is about being admitted
@@ -220,14 +221,14 @@ var picture = func() (p struct {
 
 // probes are the requests, by route. GET and HEAD need none; every other route without one fails the test.
 var probes = map[string][]probe{
-	"createRepo": {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
+	"createRepo": {{creates: true, body: func(t target) any { return map[string]any{"name": t.fresh} }}},
 	"deleteRepo": {{inBody: true, rows: changingByBody, body: func(t target) any {
 		return map[string]any{"organization": t.namespace, "name": t.name, "type": t.singular()}
 	}}},
 	"moveRepo": {{inBody: true, rows: changingByBody, body: func(t target) any {
 		return map[string]any{"fromRepo": t.id(), "toRepo": t.namespace + "/" + t.fresh, "type": t.singular()}
 	}}},
-	"duplicateRepo": {{rows: duplicating, body: func(t target) any {
+	"duplicateRepo": {{rows: duplicating, creates: true, body: func(t target) any {
 		ns := t.caller
 		if ns == "anonymous" || ns == "revoked" || ns == "disabled" {
 			ns = "stranger"

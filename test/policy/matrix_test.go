@@ -21,15 +21,16 @@ import (
 func TestAccessMatrix(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t, testhub.New(t), "models")
-	m.run(callers, func(httpd.Route) bool { return true })
+	m.run(slices.Concat(callers, m.further()), func(httpd.Route) bool { return true })
 }
 
 // TestAccessMatrixScaled is a sample of it on PostgreSQL and S3.
 func TestAccessMatrixScaled(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t, testhub.NewScaled(t), "datasets")
+	m.further()
 	seen := map[string]bool{}
-	m.run([]string{"anonymous", "stranger", "reader", "owner", "ownerread", "siteadmin", "revoked"}, func(rt httpd.Route) bool {
+	m.run([]string{"anonymous", "stranger", "reader", "owner", "ownerread", "siteadmin", "revoked", "fine-own-read", "fine-org-write", "barred"}, func(rt httpd.Route) bool {
 		first := !seen[rt.ID] && rt.ID != contract.Unserved
 		seen[rt.ID] = true
 		return first
@@ -48,7 +49,7 @@ type matrix struct {
 
 // org tells whose repositories a caller asks for.
 func org(caller string) bool {
-	return slices.Contains([]string{"reader", "contributor", "writer", "orgadmin"}, caller)
+	return furtherCallers[caller].org || slices.Contains([]string{"reader", "contributor", "writer", "orgadmin"}, caller)
 }
 
 // members are those of acme beside its admin.
@@ -197,28 +198,20 @@ func (m *matrix) probe(name string, rt httpd.Route, p probe, rows row, about, wh
 	if strings.HasPrefix(rt.Path, "/{namespace}") || strings.HasPrefix(rt.Path, "/api/models/{") {
 		plural = "models"
 	}
-	for col, caller := range callers {
-		if !slices.Contains(who, caller) || rt.ID == contract.Unserved && !slices.Contains([]string{"anonymous", "stranger", "owner", "revoked"}, caller) {
+	for _, caller := range who {
+		if rt.ID == contract.Unserved && !slices.Contains([]string{"anonymous", "stranger", "owner", "revoked"}, caller) {
 			continue
 		}
-		answers := map[string]testhub.Answer{}
+		wants, answers := map[string]rune{}, map[string]testhub.Answer{}
 		for _, state := range about {
-			want := rune(rows[state][col])
-			if (state == ofUser || state == ofSelf) && rt.OwnerParam() == "name" || state == ofOrg && rt.OwnerParam() == "username" && !rt.EitherOwner {
-				want = rune(rows[ofNobody][col]) // a user is no organisation, nor the other way round
-			}
-			if state == gatedState && plural == "spaces" {
-				want = rune(rows[public][col]) // Spaces are not gated
-			}
-			if want == redirected && rt.NoMove {
-				if want = rune(rows[public][col]); state == movedHidden {
-					want = rune(rows[private][col])
-				}
+			want, asked := expected(rt, p, rows, caller, state, plural)
+			if !asked {
+				continue
 			}
 			t, as := m.target(plural, caller, state, rt, p, want)
 			a := m.send(rt, p, t, as)
 			m.cells++
-			answers[state] = a
+			wants[state], answers[state] = want, a
 			if got := outcome(a); got != want && !(want == byOtherProof && strings.ContainsRune("SFI", got)) {
 				m.t.Errorf("%s as %s on %s: %c instead of %c (%d %s %q)", name, caller, state, got, want, a.Status, a.Header.Get("X-Error-Code"), a.Header.Get("X-Error-Message"))
 			}
@@ -228,18 +221,39 @@ func (m *matrix) probe(name string, rt httpd.Route, p probe, rows row, about, wh
 			}
 			m.checkRedirect(name, t, a)
 		}
-		m.alike(name, caller, rows, col, answers)
+		m.alike(name, caller, wants, answers)
 	}
 }
 
+// expected is how a caller is answered; not asked: there is no such cell.
+func expected(rt httpd.Route, p probe, rows row, caller, state, plural string) (want rune, asked bool) {
+	if by, ok := furtherCallers[caller]; ok {
+		return by.expected(rt, p, rows, state, plural)
+	}
+	col := slices.Index(callers, caller)
+	switch {
+	case (state == ofUser || state == ofSelf) && rt.OwnerParam() == "name", state == ofOrg && rt.OwnerParam() == "username" && !rt.EitherOwner:
+		state = ofNobody // a user is no organisation, nor the other way round
+	case state == gatedState && plural == "spaces":
+		state = public // Spaces are not gated
+	}
+	want = rune(rows[state][col])
+	if want == redirected && rt.NoMove {
+		if want = rune(rows[public][col]); state == movedHidden {
+			want = rune(rows[private][col])
+		}
+	}
+	return want, true
+}
+
 // alike: what a caller may not see answers byte for byte as what is not there.
-func (m *matrix) alike(name, caller string, rows row, col int, answers map[string]testhub.Answer) {
+func (m *matrix) alike(name, caller string, wants map[string]rune, answers map[string]testhub.Answer) {
 	want, ok := answers[absent]
 	if !ok {
 		return
 	}
 	for _, state := range []string{private, movedHidden} {
-		if rows[state][col] != rows[absent][col] {
+		if wants[state] != wants[absent] {
 			continue
 		}
 		if got := answers[state]; flat(got) != flat(want) {
@@ -305,6 +319,9 @@ func (m *matrix) ownerTarget(caller, state string, rt httpd.Route, p probe, want
 	t.namespace = fmt.Sprintf("%s-%d", state, m.fresh)
 	if state == ofOrg {
 		m.h.Org(t.namespace, m.who["orgadmin"], members)
+		if by := furtherCallers[caller]; by.on != nil { // its token is for acme
+			as = m.fine(by.user, by.on(t.namespace))
+		}
 	} else {
 		fresh := m.h.Member(t.namespace, caller == "siteadmin" && state == ofSelf)
 		if caller != "siteadmin" || state == ofSelf {

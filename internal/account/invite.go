@@ -206,7 +206,8 @@ func (s *Service) useInvite(ctx context.Context, tx *db.Tx, inv *Invite) error {
 // joinBy does what an invitation promises beside an account.
 func (s *Service) joinBy(ctx context.Context, tx *db.Tx, inv *Invite, user userRow) error {
 	if inv.OrgID != "" && s.o.Join != nil {
-		if err := s.o.Join(ctx, tx, inv.OrgID, user.ID, inv.Role); err != nil {
+		err := s.o.Join(ctx, tx, inv.OrgID, user.ID, inv.Role)
+		if err != nil && !errs.Is(err, errs.NotFound) { // the organisation may be gone: the account is promised all the same
 			return err
 		}
 	}

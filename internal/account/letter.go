@@ -43,6 +43,9 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, to, subject, text string)
 	return s.o.Mail.Enqueue(ctx, tx, mail.Message{To: to, Subject: subject, Text: text + s.signature()})
 }
 
+// SendsMail reports whether letters reach people; otherwise the hub's log has them, for its operator to hand on.
+func (s *Service) SendsMail() bool { return s.delivers() }
+
 func (s *Service) delivers() bool { return s.o.Mail != nil && s.o.Mail.Delivers() }
 
 func (s *Service) signature() string { return "\n\n-- \n" + s.siteName() + "\n" + s.o.URL + "\n" }

@@ -33,14 +33,14 @@ func (s *Service) Purge(ctx context.Context) error {
 		return errs.Wrap("account.Purge", err)
 	}
 	for _, id := range ids {
-		if err := s.dropUnconfirmed(ctx, id, now); err != nil {
+		if err := s.dropUnconfirmed(ctx, id); err != nil {
 			return errs.Wrap("account.Purge", err)
 		}
 	}
 	return nil
 }
 
-func (s *Service) dropUnconfirmed(ctx context.Context, id string, now time.Time) error {
+func (s *Service) dropUnconfirmed(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *db.Tx) error {
 		user, err := findUser(ctx, tx, getUserByID, id)
 		if errs.Is(err, errs.NotFound) || err == nil && !user.Awaits {
@@ -49,7 +49,7 @@ func (s *Service) dropUnconfirmed(ctx context.Context, id string, now time.Time)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, releaseName, now.Add(-time.Second).UnixMicro(), nameKey(user.Name), id); err != nil {
+		if _, err := tx.Exec(ctx, freeNames, id); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, deleteUser, id); err != nil {

@@ -16,6 +16,7 @@ const (
 
 	releaseName = `UPDATE namespace SET held_until = ? WHERE name_key = ? AND owner_id = ? AND held_until IS NULL`
 
+	freeNames = `DELETE FROM namespace WHERE owner_id = ?`
 	countName = `SELECT COUNT(*) FROM namespace WHERE name_key = ? AND (held_until IS NULL OR held_until >= ?)`
 	countHeld = `SELECT COUNT(*) FROM namespace WHERE owner_id = ? AND held_until > ?`
 

@@ -259,6 +259,9 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		if err := ReleaseName(ctx, tx, row.Name, id); err != nil {
 			return err
 		}
+		if err := s.tell(ctx, tx, row.Email, "Your account was deleted", "Your account "+row.Name+" was deleted."); err != nil {
+			return err
+		}
 		return s.changeUser(ctx, tx, "user.delete", id, deleteUser, id)
 	}))
 }

@@ -308,3 +308,35 @@ func TestOwnAccount(t *testing.T) {
 		t.Error("somebody else has the name at once")
 	}
 }
+
+// Who has an account already uses an invitation to an organisation from its page.
+func TestInvitationOfWhoHasAnAccount(t *testing.T) {
+	h := testhub.New(t)
+	h.User("ann")
+	h.Org("acme", h.Admin, nil)
+	acme, err := h.App.Orgs().Get(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := mustSignIn(t, h, "ann", rightPassword)
+	_, link, err := h.App.Accounts().CreateInvite(t.Context(), account.NewInvite{OrgID: acme.ID, Role: "read"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(link, "code=")
+	page := h.Do(nobody, http.MethodGet, "/join?code="+code, nil, "Cookie", cookie, "Accept", "text/html")
+	if page.Status != http.StatusOK || !strings.Contains(string(page.Body), "Accept the invitation") {
+		t.Fatalf("%d %s", page.Status, page.Body)
+	}
+	accept := func() testhub.Answer {
+		return h.Do(nobody, http.MethodPost, "/join", "code="+code, append([]string{"Cookie", cookie}, formType...)...)
+	}
+	wantStatus(t, "accept", accept(), http.StatusSeeOther)
+	u, _ := h.App.Accounts().Get(t.Context(), "ann")
+	if role, err := h.App.Orgs().RoleOf(t.Context(), acme.ID, u.ID); err != nil || role != "read" {
+		t.Errorf("role %q, %v", role, err)
+	}
+	if a := accept(); a.Status < 400 {
+		t.Errorf("used twice: %d", a.Status)
+	}
+}

@@ -105,6 +105,9 @@ func (a *API) changeEmail(w http.ResponseWriter, r *http.Request) error {
 	if b.Email == "" {
 		return answerDone(w, r, "The address is removed")
 	}
+	if !a.Accounts.SendsMail() {
+		return answerDone(w, r, "The address counts once it is confirmed. This hub sends no e-mail: ask its administrators for the link")
+	}
 	return answerDone(w, r, "Open the link in the e-mail to the new address: it counts from then on")
 }
 

@@ -98,6 +98,9 @@ func (a *API) forgotPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Accounts.RequestReset(r.Context(), name, httpd.Of(r).Addr()); err != nil {
 		return err
 	}
+	if !a.Accounts.SendsMail() {
+		return answerDone(w, r, "This hub sends no e-mail: ask its administrators for a link to choose a new password")
+	}
 	return answerDone(w, r, "If there is such an account with an e-mail address, a link to choose a new password is on its way to it")
 }
 

@@ -193,6 +193,10 @@ func (a *API) forgot(w http.ResponseWriter, r *http.Request) error {
 		err = a.Accounts.RequestReset(r.Context(), name, a.addr(r))
 	}
 	if err == nil {
+		if !a.Accounts.SendsMail() {
+			p.Done = "This hub sends no e-mail. Ask its administrators for a link to choose a new password."
+			return write(w, r, http.StatusOK, "forgot", p)
+		}
 		p.Done = "If there is such an account with an e-mail address, a link to choose a new password is on its way to it. It works for an hour."
 		return write(w, r, http.StatusOK, "forgot", p)
 	}

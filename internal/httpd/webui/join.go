@@ -117,7 +117,7 @@ func (a *API) join(w http.ResponseWriter, r *http.Request) error {
 		return a.joinFailed(w, r, err, code, n)
 	}
 	if made.Confirm {
-		return write(w, r, http.StatusOK, "join", joinPage{page: newPage(r, "Confirm your e-mail address"), Done: "Your account " + made.User.Name +
+		return write(w, r, http.StatusOK, "join", joinPage{page: newPage(r, "Confirm your address"), Done: "Your account " + made.User.Name +
 			" is made. Open the link in the e-mail that is on its way to " + strings.TrimSpace(n.Email) + ", then sign in. The link works for a day."})
 	}
 	next := "/" + escape(made.User.Name)
@@ -263,7 +263,7 @@ func (a *API) reset(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) newVerifyPage(r *http.Request, code string) (linkPage, error) {
-	p := linkPage{page: newPage(r, "Confirm your e-mail address"), Code: code}
+	p := linkPage{page: newPage(r, "Confirm your address"), Code: code}
 	pending, err := a.Accounts.FindPending(r.Context(), code)
 	switch {
 	case errs.Is(err, errs.NotFound):

@@ -10,6 +10,13 @@ import (
 
 // texts are what events say, by kind. {word} is a member of the event's data, {repo} the repository.
 var texts = map[string]string{
+	"org.invitation.create":  "Invited {name} {email} as {role}",
+	"org.invitation.revoke":  "Ended an invitation",
+	"org.invitation.decline": "{name} declined an invitation",
+	"org.request.create":     "{name} asked to join",
+	"org.request.withdraw":   "{name} took the request to join back",
+	"org.request.deny":       "Denied the request of {name} to join",
+
 	"org.create":         "Created the organization {name}",
 	"org.delete":         "Deleted the organization {name}",
 	"org.rename":         "Renamed the organization {from} to {to}",

@@ -18,6 +18,7 @@ type namespacePage struct {
 	Name, Kind string
 	Shelves    []namespaceShelf
 	Nothing    bool
+	Links      []settingsItem // of an organisation, for its members and those who would be
 }
 
 type namespaceShelf struct {
@@ -44,6 +45,9 @@ func (a *API) namespace(w http.ResponseWriter, r *http.Request) error {
 	p := namespacePage{page: newPage(r, owner.Name), Name: owner.Name, Kind: "User", Nothing: true}
 	if owner.Kind == account.KindOrg {
 		p.Kind = "Organization"
+		if p.Links, err = a.orgLinks(r, owner); err != nil {
+			return err
+		}
 	}
 	for _, typ := range hub.RepoTypes {
 		s := namespaceShelf{ID: typ.Plural(), Title: titles[typ]}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
@@ -67,6 +68,23 @@ func orgSettings(r *http.Request, name, here string, admin bool) settingsPage {
 func (a *API) isOrgAdmin(r *http.Request) bool {
 	st := httpd.Of(r)
 	return a.Authz.Owner(r.Context(), st.Actor, st.Owner, authz.OwnerSettingsRead) == nil
+}
+
+// orgLinks are where an organisation's page leads its members, and those who would be.
+func (a *API) orgLinks(r *http.Request, owner account.Owner) ([]settingsItem, error) {
+	by := httpd.Of(r).Actor
+	has := func(right authz.Right) bool { return a.Authz.Owner(r.Context(), by, owner, right) == nil }
+	switch {
+	case has(authz.OwnerSettingsRead):
+		return []settingsItem{{Title: "Members", Path: orgPath(owner.Name, "members")}, {Title: "Settings", Path: orgPath(owner.Name, "settings")}}, nil
+	case has(authz.OwnerMember):
+		return []settingsItem{{Title: "Members", Path: orgPath(owner.Name, "members")}}, nil
+	}
+	o, err := a.Orgs.GetByID(r.Context(), owner.ID)
+	if err != nil || !o.JoinRequests {
+		return nil, err
+	}
+	return []settingsItem{{Title: "Ask to join", Path: orgPath(owner.Name, "join")}}, nil
 }
 
 type newOrganizationPage struct {

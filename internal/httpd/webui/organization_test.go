@@ -178,6 +178,13 @@ func TestInvitationPages(t *testing.T) {
 	_, err = w.orgs.Change(t.Context(), o.ID, org.Change{JoinRequests: &yes})
 	w.must(err)
 	checkPage(t, w.get("/organizations/acme/join"))
+	for who, want := range map[string]string{"": "join", carol: "join", bob: "members", alice: "settings"} {
+		a := w.get("/acme", "Cookie", who)
+		checkPage(t, a)
+		if !strings.Contains(a.body, `href="/organizations/acme/`+want+`"`) || strings.Contains(a.body, "/acme/settings") != (want == "settings") {
+			t.Errorf("the organisation's page does not lead to %s", want)
+		}
+	}
 	w.leadsTo(w.formIn(carol, "/organizations/acme/join", "decision", "request", "message", hostile), "/organizations/acme/join")
 	if a := w.get("/organizations/acme/join", "Cookie", carol); !strings.Contains(a.body, "You have asked to join") {
 		t.Error("nothing says that the request waits")

@@ -23,6 +23,7 @@ const (
 	readToken     = "hf_compatReadOnlyBBBBBBBBBBBBBBBBBBBBBBB"
 	stranger      = "mallory"
 	strangerToken = "hf_compatStrangerCCCCCCCCCCCCCCCCCCCCCCC"
+	aliceToken    = "hf_compatExampleDDDDDDDDDDDDDDDDDDDDDDDDD" // of the user in the Settings API's examples
 )
 
 // tour is the script that acts as the administrator.
@@ -37,6 +38,7 @@ type facts struct {
 	Admin    string `json:"admin"` // token
 	ReadOnly string `json:"readonly"`
 	Stranger string `json:"stranger"`
+	Alice    string `json:"alice"`
 	Writer   string `json:"writer"` // name
 
 	// Of scripts for old and new versions: which it is, how its large files travel, and one such file.
@@ -60,14 +62,16 @@ func TestClients(t *testing.T) {
 }
 
 func people(t *testing.T, h *hub) facts {
-	for _, name := range []string{writer, stranger} {
+	for _, name := range []string{writer, stranger, "alice"} {
 		h.run(t, "user", "create", name, "--email", name+"@example.com", "--no-password")
 	}
 	h.run(t, "org", "create", "guild", "--admin", writer)
 	h.newToken(t, writer, "write", writerToken)
 	h.newToken(t, writer, "read", readToken)
 	h.newToken(t, stranger, "write", strangerToken)
-	return facts{Admin: h.token, ReadOnly: readToken, Stranger: strangerToken, Writer: writer}
+	h.run(t, "org", "create", "myorg", "--admin", "alice")
+	h.newToken(t, "alice", "write", aliceToken)
+	return facts{Admin: h.token, ReadOnly: readToken, Stranger: strangerToken, Alice: aliceToken, Writer: writer}
 }
 
 // installed finds the clients that test/setup.sh installs.

@@ -9,7 +9,9 @@ import (
 	"mime/multipart"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -17,6 +19,12 @@ import (
 // story is every operation of the documents, asked for as they say.
 var story = []step{
 	{op: "GET /api/whoami-v2", as: "alice", path: "/api/whoami-v2"},
+	{op: "GET /api/whoami-v2", what: "by a token with an end and fine-grained scopes", as: "fine", path: "/api/whoami-v2", before: fineGrained, check: func(w *world, a testhub.Answer) {
+		if !strings.Contains(string(a.Body), `"scoped"`) {
+			w.Errorf("%s", a.Body)
+		}
+	}},
+	{op: "GET /api/whoami-v2", what: "by nobody", path: "/api/whoami-v2", status: 401},
 
 	{op: "GET /api/users/{username}/type", what: "a user", path: "/api/users/alice/type?fallback=true"},
 	{op: "GET /api/users/{username}/type", what: "an organisation", path: "/api/users/myorg/type?fallback=false"},
@@ -72,7 +80,11 @@ var story = []step{
 	{op: "GET /api/organizations/{name}/avatar", what: "as a redirect", path: "/api/organizations/myorg/avatar?redirect=true", status: 302, check: redirects},
 	{op: "DELETE /api/organizations/{name}/avatar", as: "alice", path: "/api/organizations/myorg/avatar"},
 	{op: "GET /api/organizations/{name}/avatar", what: "the default image", path: "/api/organizations/myorg/avatar", image: true},
-	{op: "GET /api/organizations/{name}/followers", path: "/api/organizations/myorg/followers"},
+	{op: "GET /api/organizations/{name}/followers", path: "/api/organizations/myorg/followers", before: func(w *world) {
+		w.must("bob", "POST", "/api/organizations/myorg/follow", nil)
+		w.must("bob", "POST", "/api/users/alice/follow", nil)
+		w.must("alice", "POST", "/api/users/bob/follow", nil)
+	}, check: count(1)},
 	{op: "GET /api/organizations/{name}/members", as: "alice", path: "/api/organizations/myorg/members", check: count(2)},
 	{op: "GET /api/organizations/{name}/members", what: "in pages", as: "alice", path: "/api/organizations/myorg/members?limit=10&search=bo", check: count(1)},
 	{op: "GET /api/organizations/{name}/members", what: "by e-mail", as: "alice", path: "/api/organizations/myorg/members?email=bob@example.com", check: count(1)},
@@ -114,8 +126,8 @@ var story = []step{
 	{op: "GET /api/users/{username}/avatar", what: "as a redirect", path: "/api/users/alice/avatar?redirect=true", status: 302, check: redirects},
 	{op: "DELETE /api/users/{username}/avatar", as: "alice", path: "/api/users/alice/avatar"},
 	{op: "GET /api/users/{username}/avatar", what: "the default image", path: "/api/users/alice/avatar", image: true},
-	{op: "GET /api/users/{username}/followers", path: "/api/users/alice/followers"},
-	{op: "GET /api/users/{username}/following", path: "/api/users/alice/following"},
+	{op: "GET /api/users/{username}/followers", path: "/api/users/alice/followers", check: count(1)},
+	{op: "GET /api/users/{username}/following", path: "/api/users/alice/following", check: count(1)},
 	{op: "GET /api/users/{username}/likes", path: "/api/users/bob/likes", check: count(3)},
 	{op: "GET /api/users/{username}/likes", what: "in pages", path: "/api/users/bob/likes?limit=2", check: func(w *world, a testhub.Answer) {
 		count(2)(w, a)
@@ -311,4 +323,23 @@ func finds(kinds ...string) func(*world, testhub.Answer) {
 			}
 		}
 	}
+}
+
+// fineGrained is a token of alice's that ends and may do little.
+func fineGrained(w *world) {
+	u, err := w.h.App.Accounts().Get(w.Context(), "alice")
+	if err != nil {
+		w.Fatal(err)
+	}
+	o, err := w.h.App.Orgs().Get(w.Context(), "myorg")
+	if err != nil {
+		w.Fatal(err)
+	}
+	value, _, err := w.h.App.Accounts().CreateToken(w.Context(), u.ID, account.NewToken{Name: "fine", Role: hub.TokenFineGrained, ExpiresAt: time.Now().Add(time.Hour), Scopes: &hub.Scopes{
+		Scoped: []hub.Scope{{Type: "user", ID: u.ID, Permissions: []hub.Permission{"repo.content.read"}}, {Type: "org", ID: o.ID, Permissions: []hub.Permission{"repo.content.read", "repo.write"}}},
+	}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.people["fine"] = testhub.Caller{Name: "alice", Token: value}
 }

@@ -23,33 +23,9 @@ type step struct {
 
 // pending are operations that the documents have and the hub does not serve yet. It must be empty in the end.
 var pending = setOf(
-	"GET /api/avatars/{namespace}",
-	"POST /api/credentials/revoke",
-	"POST /api/organizations/{name}/avatar",
-	"GET /api/organizations/{name}/avatar",
-	"DELETE /api/organizations/{name}/avatar",
-	"GET /api/organizations/{name}/followers",
-	"GET /api/organizations/{name}/members",
-	"PUT /api/organizations/{name}/members/{username}/role",
-	"GET /api/organizations/{name}/overview",
-	"GET /api/organizations/{name}/profile",
-	"PUT /api/organizations/{name}/settings",
-	"POST /api/organizations/{name}/settings/tokens/revoke",
-	"POST /api/organizations/{name}/settings/tokens/{tokenId}/revoke",
-	"GET /api/organizations/{name}/socials",
 	"GET /api/quicksearch",
 	"POST /api/quicksearch",
 	"GET /api/trending",
-	"POST /api/users/{username}/avatar",
-	"GET /api/users/{username}/avatar",
-	"DELETE /api/users/{username}/avatar",
-	"GET /api/users/{username}/followers",
-	"GET /api/users/{username}/following",
-	"GET /api/users/{username}/likes",
-	"GET /api/users/{username}/overview",
-	"GET /api/users/{username}/profile",
-	"PUT /api/users/{username}/settings",
-	"GET /api/users/{username}/socials",
 )
 
 // refused are operations that answer 501 with the reason, which api/hub-operations.yaml holds.

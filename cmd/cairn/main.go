@@ -90,7 +90,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(serveCommand(), userCommand(), tokenCommand(), keyCommand(), orgCommand(), auditCommand(), migrateCommand(), gcCommand(), lfsCommand(), doctorCommand(),
+	root.AddCommand(serveCommand(), userCommand(), sessionCommand(), tokenCommand(), keyCommand(), inviteCommand(), orgCommand(), repoCommand(),
+		quotaCommand(), siteCommand(), jobCommand(), auditCommand(), migrateCommand(), gcCommand(), lfsCommand(), doctorCommand(),
 		configCommand(), versionCommand())
 	return root
 }

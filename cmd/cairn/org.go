@@ -11,7 +11,7 @@ import (
 )
 
 func orgCommand() *cobra.Command {
-	return group("org", "Manage organizations", orgCreate(), orgList(), orgAddMember())
+	return group("org", "Manage organizations", orgCreate(), orgList(), orgAddMember(), orgRemoveMember(), orgRename(), orgDelete())
 }
 
 func orgCreate() *cobra.Command {
@@ -88,5 +88,70 @@ func orgAddMember() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&role, "role", "read", "read, contributor, write or admin")
+	return c
+}
+
+func orgRemoveMember() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove-member ORG USER",
+		Short: "End a membership",
+		Args:  exactArgs("ORG", "USER"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			o, err := a.Orgs().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			u, err := a.Accounts().Get(c.Context(), args[1])
+			if err != nil {
+				return err
+			}
+			if err := a.Orgs().RemoveMember(c.Context(), o.ID, u.ID); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "User %s is no member of %s any more.\n", u.Name, o.Name)
+			return nil
+		}),
+	}
+}
+
+func orgRename() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename ORG NAME",
+		Short: "Give an organization another name; the old one leads to it",
+		Args:  exactArgs("ORG", "NAME"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			o, err := a.Orgs().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			was := o.Name
+			if o, err = a.Orgs().Rename(c.Context(), o.ID, args[1]); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "Organization %s is now %s.\n", was, o.Name)
+			return nil
+		}),
+	}
+}
+
+func orgDelete() *cobra.Command {
+	var withRepos bool
+	c := &cobra.Command{
+		Use:   "delete ORG",
+		Short: "Remove an organization; its name stays held for 90 days",
+		Args:  exactArgs("ORG"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			o, err := a.Orgs().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.Orgs().Delete(c.Context(), operator, o.ID, org.Removal{Confirm: o.Name, WithRepos: withRepos}); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "Organization %s deleted.\n", o.Name)
+			return nil
+		}),
+	}
+	c.Flags().BoolVar(&withRepos, "with-repos", false, "delete all its repositories first; otherwise it must have none")
 	return c
 }

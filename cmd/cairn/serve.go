@@ -113,7 +113,7 @@ func withApp(f func(c *cobra.Command, a *app.App, args []string) error) func(*co
 				err = e
 			}
 		}()
-		c.SetContext(event.WithOrigin(c.Context(), &event.Origin{ActorName: event.CLI}))
+		c.SetContext(event.WithOrigin(c.Context(), &event.Origin{ActorID: event.CLI, ActorName: event.CLI}))
 		return f(c, a, args)
 	}
 }

@@ -14,12 +14,10 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/app"
-	"github.com/cairnhub/cairn/internal/hub"
 )
 
 func userCommand() *cobra.Command {
-	return group("user", "Manage users", userCreate(), userList(),
-		userChange("disable", "Stop a user from doing anything; what they own stays", "disabled", (*account.Service).Disable),
+	return group("user", "Manage users", userCreate(), userList(), userEdit(), userDisable(), userResetPassword(),
 		userChange("enable", "End disable", "enabled", (*account.Service).Enable),
 		userChange("delete", "Remove a user who owns nothing any more; the name stays held for 90 days", "deleted", (*account.Service).Delete),
 	)
@@ -59,14 +57,22 @@ func userCreate() *cobra.Command {
 }
 
 func userList() *cobra.Command {
-	return &cobra.Command{
+	var q account.UserQuery
+	var admins, disabled bool
+	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the users",
 		Args:  exactArgs(),
 		RunE: withApp(func(c *cobra.Command, a *app.App, _ []string) error {
 			t := table(c.OutOrStdout(), "NAME", "EMAIL", "ADMIN", "STATUS", "CREATED")
-			for p := (hub.Page{}); ; {
-				users, next, err := a.Accounts().List(c.Context(), p)
+			if c.Flags().Changed("admin") {
+				q.SiteAdmin = &admins
+			}
+			if c.Flags().Changed("disabled") {
+				q.Disabled = &disabled
+			}
+			for {
+				users, next, err := a.Accounts().Search(c.Context(), q)
 				if err != nil {
 					return err
 				}
@@ -77,10 +83,78 @@ func userList() *cobra.Command {
 					}
 					row(t, u.Name, u.Email, yes(u.SiteAdmin), status, date(u.CreatedAt))
 				}
-				if p.Cursor = next; next == "" {
+				if q.Page.Cursor = next; next == "" {
 					return t.Flush()
 				}
 			}
+		}),
+	}
+	c.Flags().StringVar(&q.Search, "search", "", "only those with this in their name, full name or address")
+	c.Flags().BoolVar(&admins, "admin", false, "only administrators of the hub; =false: only others")
+	c.Flags().BoolVar(&disabled, "disabled", false, "only disabled users; =false: only others")
+	return c
+}
+
+func userEdit() *cobra.Command {
+	var fullname, email string
+	var verified, admin bool
+	c := &cobra.Command{
+		Use:   "edit NAME",
+		Short: "Change a user's full name, address or flags",
+		Args:  exactArgs("NAME"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			u, err := a.Accounts().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			var change account.UserChange
+			for flag, set := range map[string]func(){
+				"fullname": func() { change.Fullname = &fullname }, "email": func() { change.Email = &email },
+				"email-verified": func() { change.EmailVerified = &verified }, "admin": func() { change.SiteAdmin = &admin },
+			} {
+				if c.Flags().Changed(flag) {
+					set()
+				}
+			}
+			if u, err = a.Accounts().Edit(c.Context(), u.ID, change); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "User %s changed.\n", u.Name)
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&fullname, "fullname", "", "full name")
+	c.Flags().StringVar(&email, "email", "", "e-mail address; a new one counts as not verified")
+	c.Flags().BoolVar(&verified, "email-verified", false, "whether the address is the user's")
+	c.Flags().BoolVar(&admin, "admin", false, "whether the user is an administrator of the hub")
+	c.MarkFlagsOneRequired("fullname", "email", "email-verified", "admin")
+	return c
+}
+
+func userDisable() *cobra.Command {
+	var reason string
+	c := userChange("disable", "Stop a user from doing anything; what they own stays", "disabled",
+		func(s *account.Service, ctx context.Context, id string) error { return s.DisableFor(ctx, id, reason) })
+	c.Flags().StringVar(&reason, "reason", "", "for who reads the audit log")
+	return c
+}
+
+func userResetPassword() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset-password NAME",
+		Short: "Print a link by which a user chooses a new password; it works once, within an hour",
+		Args:  exactArgs("NAME"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			u, err := a.Accounts().Get(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			link, until, err := a.Accounts().ResetLink(c.Context(), u.ID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s\nThe link works once, until %s.\n", link, date(until))
+			return nil
 		}),
 	}
 }

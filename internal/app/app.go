@@ -262,6 +262,12 @@ func (a *App) Release() *release.Service { return a.release }
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }
 
+// Repos are its repositories.
+func (a *App) Repos() *repo.Service { return a.repos }
+
+// Jobs is what it does in the background.
+func (a *App) Jobs() *jobs.Queue { return a.jobs }
+
 // Audit is what happened.
 func (a *App) Audit() *audit.Service { return a.audit }
 

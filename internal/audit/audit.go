@@ -162,7 +162,7 @@ func author(e event.Event, names map[string]string) Author {
 	switch {
 	case there:
 		a.User = name
-	case e.ActorID == "":
+	case e.ActorID == "", e.ActorID == event.CLI:
 		a.ID, a.Type = nobodyID, "system"
 	case strings.HasPrefix(e.ActorName, "deploy key"):
 		a.Type = "system"

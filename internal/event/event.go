@@ -36,6 +36,9 @@ func Append(ctx context.Context, tx *db.Tx, e Event) error {
 			return errs.Wrap("event.Append", err)
 		}
 	}
+	if string(data) == "null" { // a map that nobody made
+		data = []byte("{}")
+	}
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}

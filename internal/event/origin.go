@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// CLI is the actor's name in events that the operator causes by the command line.
+// CLI is the actor's id and name in events that the operator causes by the command line.
 const CLI = "cli"
 
 // Origin says who causes what happens in a context, by what and from where. A door puts a pointer to it there and fills it

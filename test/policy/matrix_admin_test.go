@@ -8,24 +8,27 @@ import (
 
 // adminProbes are the probes of the routes for administrators of the hub.
 var adminProbes = map[string][]probe{
-	"adminCreateUser":   {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
-	"adminGetUser":      {{prepare: freshUser}},
-	"adminEditUser":     {{prepare: freshUser, body: object(map[string]any{"fullname": "Edited"})}},
-	"adminDeleteUser":   {{prepare: freshUser}},
-	"adminDisableUser":  {{prepare: freshUser, body: object(map[string]any{"reason": "left"})}},
-	"adminEnableUser":   {{prepare: freshDisabled}},
-	"adminListSessions": {{prepare: freshUser}},
-	"adminEndSession":   {{prepare: freshUser, refused: true}},
-	"adminListTokens":   {{prepare: freshUser}},
-	"adminRevokeToken":  {{prepare: freshUser}},
-	"adminListKeys":     {{prepare: freshUser}},
-	"adminDeleteKey":    {{prepare: freshUser, refused: true}},
-	"adminDisableRepo":  {{prepare: freshRepo, body: freshName}},
-	"adminEnableRepo":   {{prepare: freshShut, body: freshName}},
-	"adminSetRepoQuota": {{prepare: freshRepo, body: freshName}},
-	"adminSetQuota":     {{body: object(map[string]any{"private": 1_000_000_000_000})}},
-	"adminSetSettings":  {{body: func(target) any { return map[string]any{"repoQuota": 1_000_000_000_000 + rand.Int64N(1_000_000_000)} }}},
-	"adminRetryJob":     {{refused: true}}, // there is none of that number
+	"adminCreateUser":       {{body: func(t target) any { return map[string]any{"name": t.fresh} }}},
+	"adminGetUser":          {{prepare: freshUser}},
+	"adminEditUser":         {{prepare: freshUser, body: object(map[string]any{"fullname": "Edited"})}},
+	"adminDeleteUser":       {{prepare: freshUser}},
+	"adminDisableUser":      {{prepare: freshUser, body: object(map[string]any{"reason": "left"})}},
+	"adminEnableUser":       {{prepare: freshDisabled}},
+	"adminListSessions":     {{prepare: freshUser}},
+	"adminEndSession":       {{prepare: freshUser, refused: true}},
+	"adminListTokens":       {{prepare: freshUser}},
+	"adminRevokeToken":      {{prepare: freshUser}},
+	"adminListKeys":         {{prepare: freshUser}},
+	"adminDeleteKey":        {{prepare: freshUser, refused: true}},
+	"adminDisableRepo":      {{prepare: freshRepo, body: freshName}},
+	"adminEnableRepo":       {{prepare: freshShut, body: freshName}},
+	"adminSetRepoQuota":     {{prepare: freshRepo, body: freshName}},
+	"adminSetQuota":         {{body: object(map[string]any{"private": 1_000_000_000_000})}},
+	"adminSetSettings":      {{body: func(target) any { return map[string]any{"repoQuota": 1_000_000_000_000 + rand.Int64N(1_000_000_000)} }}},
+	"adminResetPassword":    {{prepare: freshUser}},
+	"adminInvite":           {{body: object(map[string]any{"maxUses": 3})}},
+	"adminRevokeInvitation": {{refused: true}},
+	"adminRetryJob":         {{refused: true}}, // there is none of that number
 }
 
 // freshUser is a user with one token, both called as the target's fresh name.

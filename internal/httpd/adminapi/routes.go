@@ -33,7 +33,7 @@ const prefix = "/api/admin"
 
 // adminRoutes are for administrators of the hub, all of them.
 func (a *API) adminRoutes() []httpd.Route {
-	rts := slices.Concat(a.userRoutes(), a.proofRoutes(), a.contentRoutes(), a.hubRoutes())
+	rts := slices.Concat(a.userRoutes(), a.proofRoutes(), a.entranceRoutes(), a.contentRoutes(), a.hubRoutes())
 	for i := range rts {
 		rts[i].Path = prefix + rts[i].Path
 		rts[i].Right = authz.SiteAdmin

@@ -262,9 +262,6 @@ func (a *App) Release() *release.Service { return a.release }
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }
 
-// Repos are its repositories.
-func (a *App) Repos() *repo.Service { return a.repos }
-
 // Jobs is what it does in the background.
 func (a *App) Jobs() *jobs.Queue { return a.jobs }
 

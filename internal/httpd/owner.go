@@ -11,7 +11,7 @@ import (
 )
 
 // ownerPath is what begins the paths that name a user or an organisation.
-var ownerPath = regexp.MustCompile(`^(?:/api/(users|avatars)|(?:/api)?/(organizations))/\{(\w+)\}`)
+var ownerPath = regexp.MustCompile(`^(?:/api/(avatars)|(?:/api)?/(users|organizations))/\{(\w+)\}`)
 
 // ownerRight reports whether the right is one on the user or organisation that the path names.
 func (rt Route) ownerRight() bool { return strings.HasPrefix(string(rt.Right), "owner-") }
@@ -29,7 +29,7 @@ func (rt Route) ownerKind() account.Kind {
 	switch m := ownerPath.FindStringSubmatch(rt.Path); {
 	case m == nil, m[1] == "avatars", rt.EitherOwner:
 		return ""
-	case m[1] == "users":
+	case m[2] == "users":
 		return account.KindUser
 	}
 	return account.KindOrg

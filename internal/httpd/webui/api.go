@@ -38,6 +38,8 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "listPage", Method: get, Path: "/datasets", Right: authz.Public, Handler: a.list},
 		{ID: "listPage", Method: get, Path: "/spaces", Right: authz.Public, Handler: a.list},
 		{ID: "namespacePage", Method: get, Path: "/{namespace}", Right: authz.Public, Handler: a.namespace},
+		{ID: "followUserForm", Method: post, Path: "/users/{username}/follow", Right: authz.OwnerFollow, Handler: a.follow},
+		{ID: "followOrganizationForm", Method: post, Path: "/organizations/{name}/follow", Right: authz.OwnerFollow, Handler: a.follow},
 		{ID: "loginPage", Method: get, Path: "/login", Right: authz.Public, Handler: a.loginPage},
 		{ID: "login", Method: post, Path: "/login", Right: authz.Public, Handler: a.login},
 		{ID: "logout", Method: post, Path: "/logout", Right: authz.Public, Handler: a.logout},
@@ -50,6 +52,7 @@ func (a *API) Routes() []httpd.Route {
 		base := prefix + "/{namespace}/{repo}"
 		routes = append(routes,
 			httpd.Route{ID: "repoPage", Method: get, Path: base, Right: authz.RepoRead, Handler: a.repo},
+			httpd.Route{ID: "likeForm", Method: post, Path: base + "/like", Right: authz.RepoLike, Handler: a.like},
 			httpd.Route{ID: "treePage", Method: get, Path: base + "/tree/{rev}/{path}", Right: authz.RepoRead, Handler: a.tree},
 			httpd.Route{ID: "blobPage", Method: get, Path: base + "/blob/{rev}/{path}", Right: authz.RepoContent, Handler: a.blob},
 			httpd.Route{ID: "commitPage", Method: get, Path: base + "/commit/{rev}", Right: authz.RepoRead, Handler: a.commit})

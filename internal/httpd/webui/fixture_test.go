@@ -43,6 +43,7 @@ type world struct {
 	orgs     *org.Service
 	repos    *repo.Service
 	content  *content.Service
+	shown    *profile.Service
 	actor    map[string]hub.Actor
 }
 
@@ -67,6 +68,7 @@ func newWorld(t *testing.T, hubURL string) *world {
 	signed := verify.New(w.accounts)
 	client := func(*http.Request) string { return "somebody" }
 	shown := profile.New(profile.Deps{DB: d, Blobs: blobs})
+	w.shown = shown
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Orgs: orgs}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
 	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client}

@@ -23,6 +23,9 @@ type repoHead struct {
 	Gated            bool
 	Disabled         bool
 	Likes, Downloads int64
+	Liked            bool   // by who looks
+	LikePath         string // of the form; for who is not signed in, of the page to sign in
+	SignedIn         bool
 	Modified         time.Time
 	Tags             []tagLink
 	MoreTags         int
@@ -43,6 +46,13 @@ func (a *API) head(r *http.Request, tab string) (repoHead, error) {
 		Kind: kinds[rp.Type], Noun: nouns[rp.Type], Namespace: rp.Namespace, Name: rp.Name, NamespacePath: "/" + escape(rp.Namespace),
 		Path: string(base), FilesPath: base.tree(rp.DefaultBranch, ""), Private: rp.Private(), Gated: rp.Gated != "", Disabled: rp.Disabled,
 		Likes: rp.Likes, Downloads: rp.Downloads, Modified: rp.Modified(), Tab: tab,
+	}
+	h.SignedIn, h.LikePath = true, string(base)+"/like"
+	var err error
+	if st := httpd.Of(r); st.Actor.Anonymous() {
+		h.SignedIn, h.LikePath = false, signInPath(string(base))
+	} else if h.Liked, err = a.Repos.Likes(r.Context(), st.Actor.UserID, rp); err != nil {
+		return h, err
 	}
 	doc, err := a.Repos.Info(r.Context(), rp, repo.InfoOptions{Expand: []string{"tags"}})
 	if err != nil {

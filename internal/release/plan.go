@@ -45,10 +45,13 @@ func (s *Service) Plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
 		return nil, errs.Wrap("release.Plan", err)
 	}
 	defer s.walks.Give()
-	ctx, cancel := context.WithTimeout(ctx, walkTime)
+	walk, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	p := &Plan{Keep: s.keep(r), Acts: s.acts(r), Grace: s.Grace}
-	err := s.fill(ctx, r.RowID, p)
+	err := s.fill(walk, r.RowID, p)
+	if err != nil && ctx.Err() == nil && walk.Err() != nil {
+		err = errs.New(errs.Unprocessable, "The history is too long to look through in %s", walkTime)
+	}
 	return p, errs.Wrap("release.Plan", err)
 }
 

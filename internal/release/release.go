@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -134,6 +135,10 @@ func (s *Service) once(ctx context.Context, repoID string, done *Released) (move
 		return false, err
 	}
 	p, err := s.Plan(ctx, r)
+	if errs.Is(err, errs.Unprocessable) { // too large to be looked through: not again until it changes
+		seen := s.DB.Tx(ctx, func(tx *db.Tx) error { return putScan(ctx, tx, r.RowID, s.state(r, p.refs)) })
+		return false, errors.Join(err, seen)
+	}
 	if err != nil {
 		return false, err
 	}

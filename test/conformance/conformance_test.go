@@ -65,6 +65,14 @@ type world struct {
 	seen   map[string]int    // steps by operation
 	asked  map[string]bool   // operation and parameter
 	checks int
+	wrong  int
+}
+
+// Errorf counts what is wrong.
+func (w *world) Errorf(format string, args ...any) {
+	w.Helper()
+	w.wrong++
+	w.T.Errorf(format, args...)
 }
 
 func newWorld(t *testing.T, h *testhub.Hub) *world {
@@ -250,7 +258,7 @@ func (w *world) finish() {
 			}
 		}
 	}
-	w.Logf("%d operations, %d of them answer 501 with a reason; %d requests, %d checks, failed %v, skipped %d", len(w.ops), len(refused), steps(w.seen), w.checks, w.Failed(), skipped)
+	w.Logf("%d operations, %d of them answer 501 with a reason; %d requests, %d checks, violations %d, skipped %d", len(w.ops), len(refused), steps(w.seen), w.checks, w.wrong, skipped)
 }
 
 func steps(seen map[string]int) (n int) {

@@ -110,9 +110,12 @@ var story = []step{
 	{op: "GET /api/organizations/{name}/socials", path: "/api/organizations/myorg/socials"},
 	{op: "GET /api/quicksearch", path: "/api/quicksearch?q=my", check: finds("models", "datasets", "spaces", "orgs")},
 	{op: "GET /api/quicksearch", what: "a person", path: "/api/quicksearch?q=alic&type=user", check: finds("users")},
-	{op: "GET /api/quicksearch", what: "with every parameter", as: "alice", path: "/api/quicksearch?q=my&limit=5&lang=en&library=transformers&type=model&type=dataset&type=space&type=org&type=user&orgsFilter=own&reposFilter=skip_gated&pipelines=text-generation&exclude=models/myorg/other&namespace=myorg&includeInvitees=false&repoName=x&repoType=model&discussionId=0123456789abcdef01234567&discussionCollectionName=x&spacesTags=x"},
-	{op: "POST /api/quicksearch", path: "/api/quicksearch", body: object{"q": "my", "limit": 5, "type": []any{"model", "org"}, "exclude": []any{"models/myorg/other"}, "namespace": "myorg"}, check: finds("models")},
-	{op: "POST /api/quicksearch", what: "with every parameter", as: "alice", path: "/api/quicksearch?q=my&limit=5&lang=en&library=transformers&type=model&type=dataset&type=space&type=org&type=user&orgsFilter=own&reposFilter=skip_gated&pipelines=text-generation&exclude=models/myorg/other&namespace=myorg&includeInvitees=false&repoName=x&repoType=model&discussionId=0123456789abcdef01234567&discussionCollectionName=x&spacesTags=x", body: object{"q": "my"}},
+	{op: "GET /api/quicksearch", what: "with every parameter", as: "alice", path: "/api/quicksearch?q=my&limit=5&library=transformers&type=model&type=dataset&type=space&type=org&type=user&orgsFilter=own&reposFilter=skip_gated&pipelines=text-generation&exclude=models/myorg/other&namespace=myorg&includeInvitees=false&repoName=x&repoType=model&discussionId=0123456789abcdef01234567&discussionCollectionName=x"},
+	{op: "GET /api/quicksearch", what: "a filter without data", path: "/api/quicksearch?q=my&lang=en", status: 501},
+	{op: "GET /api/quicksearch", what: "another", path: "/api/quicksearch?q=my&spacesTags=x", status: 501},
+	{op: "POST /api/quicksearch", what: "a filter without data", path: "/api/quicksearch?q=my&lang=en&spacesTags=x", body: object{}, status: 501},
+	{op: "POST /api/quicksearch", path: "/api/quicksearch", body: object{"q": "my", "limit": 5, "type": []any{"model", "org"}, "exclude": []any{"models/myorg/other"}, "namespace": "myorg", "bucketNamespace": ""}, check: finds("models")},
+	{op: "POST /api/quicksearch", what: "with every parameter", as: "alice", path: "/api/quicksearch?q=my&limit=5&library=transformers&type=model&type=dataset&type=space&type=org&type=user&orgsFilter=own&reposFilter=skip_gated&pipelines=text-generation&exclude=models/myorg/other&namespace=myorg&includeInvitees=false&repoName=x&repoType=model&discussionId=0123456789abcdef01234567&discussionCollectionName=x", body: object{"q": "my", "exclude": []any{}, "bucketNamespace": ""}},
 	{op: "GET /api/settings/repositories", as: "alice", path: "/api/settings/repositories", before: func(w *world) {
 		w.h.CreateRepo(w.people["alice"], hub.Model, "alice/own", true)
 	}, check: count(1)},
@@ -158,7 +161,7 @@ var story = []step{
 	{op: "GET /oauth/userinfo", as: "program", path: "/oauth/userinfo"},
 	{op: "POST /oauth/userinfo", as: "program", path: "/oauth/userinfo"},
 
-	{op: "GET /api/settings/mcp"},
+	{op: "GET /api/settings/mcp", as: "alice", path: "/api/settings/mcp"},
 	{op: "GET /api/settings/metrics/live"},
 	{op: "GET /api/organizations/{name}/settings/network-security"},
 	{op: "PATCH /api/organizations/{name}/settings/network-security"},

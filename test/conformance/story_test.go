@@ -22,15 +22,10 @@ type step struct {
 }
 
 // pending are operations that the documents have and the hub does not serve yet. It must be empty in the end.
-var pending = setOf(
-	"GET /api/quicksearch",
-	"POST /api/quicksearch",
-	"GET /api/trending",
-)
+var pending = setOf()
 
 // refused are operations that answer 501 with the reason, which api/hub-operations.yaml holds.
 var refused = setOf(
-	"GET /api/settings/mcp",
 	"GET /api/settings/metrics/live",
 	"GET /api/organizations/{name}/settings/network-security",
 	"PATCH /api/organizations/{name}/settings/network-security",

@@ -91,14 +91,15 @@ func (a *API) quicksearch(w http.ResponseWriter, r *http.Request) error {
 	return a.answerQuick(w, r, r.URL.Query())
 }
 
-// postQuicksearch takes the same in a body, for lists that are too long for an address.
+// postQuicksearch takes the same in a body, for lists that are too long for an address, and beside it what the address says.
 func (a *API) postQuicksearch(w http.ResponseWriter, r *http.Request) error {
 	var body map[string]any
 	if err := httpd.ReadJSON(w, r, maxQuickBody, &body); err != nil {
 		return err
 	}
-	v := url.Values{}
+	v := r.URL.Query()
 	for name, value := range body {
+		v.Del(name)
 		list, ok := value.([]any)
 		if !ok {
 			list = []any{value}

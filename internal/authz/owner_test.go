@@ -80,7 +80,11 @@ func TestAccountTakesAStrongProof(t *testing.T) {
 		if err := a.Site(actor, Account); (err == nil) != row.may {
 			t.Errorf("%q with the role %q: %v", row.proof, row.role, err)
 		}
-		actor.RepoID = "r"
+		actor.Barred = hub.NewIDSet("o")
+		if err := a.Site(actor, Account); err == nil {
+			t.Errorf("%q that an organisation has shut out was let in", row.proof)
+		}
+		actor.Barred, actor.RepoID = nil, "r"
 		if err := a.Site(actor, Account); err == nil {
 			t.Errorf("%q for one repository only was let in", row.proof)
 		}

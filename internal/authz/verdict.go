@@ -67,12 +67,13 @@ func anywhere(actor hub.Actor) error {
 	return nil
 }
 
-// ownAccount refuses proofs that are kept for machines, or that open less than all of their user's.
+// ownAccount refuses proofs that are kept for machines, or that open less than all of their user's: they would make
+// others that open more.
 func ownAccount(actor hub.Actor) error {
 	if err := mayChangeAll(actor); err != nil {
 		return err
 	}
-	if actor.Proof != hub.ProofSession && actor.Proof != hub.ProofToken {
+	if actor.Proof != hub.ProofSession && actor.Proof != hub.ProofToken || actor.Barred != nil {
 		return errs.New(errs.Forbidden, accountText)
 	}
 	return nil

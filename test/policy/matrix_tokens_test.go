@@ -21,6 +21,7 @@ type furtherCaller struct {
 	reads   bool   // it may read acme's settings
 	writes  bool   // and change them
 	on      func(org string) account.NewToken
+	barred  bool // acme has shut it out
 	other   bool // it is no fine-grained token, and like the other one in everything
 }
 
@@ -40,7 +41,7 @@ var furtherCallers = map[string]furtherCaller{
 	"fine-org-settings": {user: "orgadmin", like: "stranger", org: true, reads: true, writes: true, on: fineOn("org", hub.PermOrgWrite)},
 	"fine-org-look":     {user: "orgadmin", like: "stranger", org: true, reads: true, on: fineOn("org", hub.PermOrgRead)},
 	"fine-siteadmin":    {user: "admin", like: "stranger", on: fineOn("user", hub.PermRepoWrite)}, // administers nothing
-	"barred":            {user: "writer", like: "stranger", org: true, other: true},               // acme has shut the token out
+	"barred":            {user: "writer", like: "stranger", org: true, other: true, barred: true},
 	"session":           {user: "olga", like: "owner", other: true},
 }
 
@@ -94,6 +95,9 @@ func (m *matrix) fine(user string, n account.NewToken) testhub.Caller {
 func (by furtherCaller) expected(rt httpd.Route, p probe, rows row, state, plural string) (want rune, asked bool) {
 	if rt.Right == authz.Public && state == noRepo && rt.Method != http.MethodGet {
 		return 0, false // who asks is of no matter, and some end the session, or count how often they are asked
+	}
+	if by.barred && rt.Right == authz.Account {
+		return forbidden, true // it would make another token that is let in
 	}
 	if by.other {
 		return expected(rt, p, rows, by.like, state, plural)

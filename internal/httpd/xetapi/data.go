@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"strconv"
 
+	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -15,12 +16,19 @@ import (
 
 const octets = "application/octet-stream"
 
-// data serves bytes of a xorb to who holds a signed address. The address is the whole proof: no user is asked for.
+// data serves bytes of a xorb to who holds a signed address. The address is the whole proof: no user is asked for. It is
+// good for as long as whoever it was given to may read the repository that it was given for.
 // To the client the content seems to end where the signed range does. What is found damaged while it is sent cuts the answer.
 func (a *API) data(w http.ResponseWriter, r *http.Request) error {
 	g, err := a.openGrant(httpd.Param(r, "hash"), r.URL.Query())
 	if err != nil {
 		return err
+	}
+	if _, err := a.Gate.Check(r.Context(), g.ticket, authz.RepoContent); err != nil {
+		if errs.KindOf(err) == errs.Internal {
+			return err
+		}
+		return errAddress() // who asks for the reconstruction again is told why
 	}
 	hash, err := xet.ParseHash(g.hash)
 	if err != nil {

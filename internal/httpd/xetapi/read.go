@@ -116,10 +116,11 @@ func render(plan *xet.Reconstruction) reconstruction {
 // eachRange calls f for every range to fetch. Chunk ranges end exclusively, byte ranges inclusively.
 func (a *API) eachRange(r *http.Request, plan *xet.Reconstruction, f func(xorb, url string, chunks, bytes indexRange)) {
 	origin := httpd.Of(r).Origin
+	t := a.ticket(r)
 	for _, x := range plan.Xorbs {
 		name := x.Xorb.String()
 		for _, g := range x.Ranges {
-			f(name, a.dataURL(origin, x.Xorb, g.ByteStart, g.ByteEndInclusive),
+			f(name, a.dataURL(origin, x.Xorb, g.ByteStart, g.ByteEndInclusive, t),
 				indexRange{uint64(g.ChunkStart), uint64(g.ChunkEnd)}, indexRange{g.ByteStart, g.ByteEndInclusive})
 		}
 	}

@@ -53,13 +53,35 @@ type grant struct {
 	hash       string
 	start, end uint64
 	left       int64 // seconds that the address still holds
+	ticket     Ticket
 }
 
-// dataURL signs an address for bytes of a xorb, both ends included.
-func (a *API) dataURL(origin string, xorb xet.Hash, start, end uint64) string {
+// dataURL signs an address for bytes of a xorb, both ends included. It says whose right it stands on, so that it ends with
+// that.
+func (a *API) dataURL(origin string, xorb xet.Hash, start, end uint64, t Ticket) string {
 	h, span := xorb.String(), strconv.FormatUint(start, 10)+"-"+strconv.FormatUint(end, 10)
-	expires := strconv.FormatInt(a.Expiry(a.Now()), 10)
-	return origin + "/xet/data/" + h + "?r=" + span + "&e=" + expires + "&s=" + a.urls.Sign(h, span, expires)
+	expires, ticket := strconv.FormatInt(a.Expiry(a.Now()), 10), t.text()
+	return origin + "/xet/data/" + h + "?r=" + span + "&e=" + expires + "&t=" + url.QueryEscape(ticket) + "&s=" + a.urls.Sign(h, span, expires, ticket)
+}
+
+const ticketSeparator = "~" // which stands in no id
+
+// text is how a ticket stands in an address.
+func (t Ticket) text() string {
+	bound := ""
+	if t.Bound {
+		bound = "b"
+	}
+	return strings.Join([]string{t.RepoID, t.UserID, t.TokenID, bound}, ticketSeparator)
+}
+
+// parseTicket reads a text that the hub has signed.
+func parseTicket(text string) (t Ticket, ok bool) {
+	f := strings.Split(text, ticketSeparator)
+	if len(f) != 4 {
+		return t, false
+	}
+	return Ticket{RepoID: f[0], UserID: f[1], TokenID: f[2], Bound: f[3] != ""}, true
 }
 
 // errAddress makes a client ask for the reconstruction again; no lasting condition may be answered so.
@@ -69,8 +91,12 @@ func errAddress() error {
 
 // openGrant checks a signed address.
 func (a *API) openGrant(hash string, q url.Values) (grant, error) {
-	span, expires := q.Get("r"), q.Get("e")
-	if !a.urls.Verify(q.Get("s"), hash, span, expires) {
+	span, expires, ticket := q.Get("r"), q.Get("e"), q.Get("t")
+	if !a.urls.Verify(q.Get("s"), hash, span, expires, ticket) {
+		return grant{}, errAddress()
+	}
+	t, ok := parseTicket(ticket)
+	if !ok {
 		return grant{}, errAddress()
 	}
 	end, err := strconv.ParseInt(expires, 10, 64)
@@ -78,7 +104,7 @@ func (a *API) openGrant(hash string, q url.Values) (grant, error) {
 		return grant{}, errAddress()
 	}
 	from, to, _ := strings.Cut(span, "-")
-	g := grant{hash: hash, left: end - a.Now().Unix()}
+	g := grant{hash: hash, ticket: t, left: end - a.Now().Unix()}
 	if g.start, err = strconv.ParseUint(from, 10, 32); err != nil {
 		return grant{}, errAddress()
 	}

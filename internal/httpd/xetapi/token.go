@@ -94,6 +94,18 @@ func (a *API) parse(value string) (p payload, err error) {
 	return p, nil
 }
 
+// ticket is what the request's token, which was checked, stands on.
+func (a *API) ticket(r *http.Request) Ticket {
+	_, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	p, err := a.parse(strings.TrimSpace(value))
+	if err != nil {
+		return Ticket{} // it has run out since: for no repository
+	}
+	return p.ticket()
+}
+
+func (p payload) ticket() Ticket { return Ticket{p.UserID, p.TokenID, p.RepoID, p.Bound} }
+
 // use is what a token is used for.
 type use int
 
@@ -117,7 +129,7 @@ func (a *API) admit(r *http.Request, u use) (xetstore.Scope, error) {
 	if u == writes {
 		right = authz.RepoWrite
 	}
-	pass, err := a.Gate.Check(r.Context(), Ticket{p.UserID, p.TokenID, p.RepoID, p.Bound}, right)
+	pass, err := a.Gate.Check(r.Context(), p.ticket(), right)
 	st := httpd.Of(r)
 	st.ActBy(pass.Actor) // known also when refused: it decides between 401 and 403
 	st.Repo = pass.Repo

@@ -47,7 +47,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, OAuth: a.oauth, Orgs: a.orgs}
+	pages := &webui.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, OAuth: a.oauth, Orgs: a.orgs, SpoolDir: a.cfg.CacheDir}
 	tokens := &oauthapi.API{OAuth: a.oauth, Accounts: a.accounts, Avatar: hubapi.AvatarURL, Addr: func(r *http.Request) netip.Addr { return srv.Addr(r) }}
 	smart := &gitapi.API{Git: a.gitServer(), Authz: a.authz, Log: a.log}
 	unserved, err := unservedRoutes()

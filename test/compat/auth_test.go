@@ -254,7 +254,7 @@ func TestBrowser(t *testing.T) {
 	}
 	b.do("ask for a fine-grained one", chromedp.Click("#role-fine", chromedp.NodeVisible), chromedp.WaitVisible("#repos"))
 	b.check("token-fine")
-	for _, path := range []string{"/settings/keys", "/settings/sessions", "/settings/organizations", "/", "/models", "/" + person} {
+	for _, path := range []string{"/settings/profile", "/settings/account", "/settings/keys", "/settings/sessions", "/settings/organizations", "/", "/models", "/" + person} {
 		b.open(path)
 		b.check("page" + strings.ReplaceAll(path, "/", "-"))
 	}
@@ -262,6 +262,21 @@ func TestBrowser(t *testing.T) {
 	b.do("send nonsense", chromedp.SendKeys("#key", "nonsense"))
 	b.submit("form[action='/settings/keys'] button", "#key[aria-invalid=true]")
 	b.check("keys-refused")
+	b.open("/settings/profile")
+	b.do("say something", chromedp.SendKeys("#bio", "I look after models."), chromedp.SendKeys("#website", "https://grace.example"))
+	b.submit("form[action='/settings/profile'] button", ".note.good")
+	b.check("profile-saved")
+	b.open("/settings/account")
+	b.do("change the password without the old one", chromedp.SendKeys("#current", "wrong"), chromedp.SendKeys("#new", "a short walk in the hills"))
+	b.submit("form[action='/settings/account/password'] button", "#current[aria-invalid=true]")
+	b.check("account-refused")
+	b.do("with it", chromedp.SendKeys("#current", password), chromedp.SendKeys("#new", "a short walk in the hills"))
+	b.submit("form[action='/settings/account/password'] button", ".note.good")
 	b.open("/nobody-of-this-name")
 	b.check("error")
+	b.submit("form[action='/logout'] button", "a.button[href='/login']")
+	for _, path := range []string{"/login/forgot", "/join"} {
+		b.open(path)
+		b.check("page" + strings.ReplaceAll(path, "/", "-"))
+	}
 }

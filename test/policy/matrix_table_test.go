@@ -330,15 +330,24 @@ var probes = map[string][]probe{
 	"reset":          {{headers: form, body: text("code=none&password=pears+on+a+plate"), refused: true}},
 	"verify":         {{headers: form, body: text("code=none"), refused: true}},
 
-	"startDevice":    {{headers: form, body: text("client_id=26be6b09-91c5-47da-9861-d2d2bb7a7e36")}},
-	"oauthToken":     {{headers: form, body: text("grant_type=refresh_token&refresh_token=none"), refused: true}},
-	"postUserinfo":   {{}},
-	"typeDeviceCode": {{headers: form, body: text("code=none"), refused: true}},
-	"consentPage":    {{refused: true}}, // nobody has typed its code
-	"decideDevice":   {{headers: form, body: text("decision=deny"), refused: true}},
-	"logout":         {{headers: form, body: text("")}},
-	"asset":          {{refused: true}}, // its address holds the hash of its content
-	"gitInfoRefs":    {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
+	"changeEmailForm":    {{headers: form, body: text("email=&email-password=wrong"), refused: true}},
+	"resendEmailForm":    {{headers: form, body: text(""), refused: true}},
+	"cancelEmailForm":    {{headers: form, body: text("")}},
+	"changePasswordForm": {{headers: form, body: text("current=wrong&new=wrong"), refused: true}},
+	"renameUserForm":     {{headers: form, body: text("name=-"), refused: true}},
+	"deleteUserForm":     {{headers: form, body: text("delete-name=x&delete-password=wrong"), refused: true}},
+	"changeProfileForm":  {{headers: form, body: text("bio=hello")}},
+	"uploadPictureForm":  {{headers: form, body: text("file=x"), refused: true}},
+	"removePictureForm":  {{headers: form, body: text("")}},
+	"startDevice":        {{headers: form, body: text("client_id=26be6b09-91c5-47da-9861-d2d2bb7a7e36")}},
+	"oauthToken":         {{headers: form, body: text("grant_type=refresh_token&refresh_token=none"), refused: true}},
+	"postUserinfo":       {{}},
+	"typeDeviceCode":     {{headers: form, body: text("code=none"), refused: true}},
+	"consentPage":        {{refused: true}}, // nobody has typed its code
+	"decideDevice":       {{headers: form, body: text("decision=deny"), refused: true}},
+	"logout":             {{headers: form, body: text("")}},
+	"asset":              {{refused: true}}, // its address holds the hash of its content
+	"gitInfoRefs":        {{query: "service=git-upload-pack"}, {query: "service=git-receive-pack", rows: pushing}},
 	"gitUploadPack": {{headers: []string{"Content-Type", "application/x-git-upload-pack-request"}, body: text("0000")},
 		{headers: []string{"Content-Type", "application/x-git-upload-pack-request", "Git-Protocol", "version=2"}, body: text("0014command=ls-refs\n0000")}},
 	"gitReceivePack": {{headers: []string{"Content-Type", "application/x-git-receive-pack-request"}, body: text("0000")},

@@ -4,26 +4,19 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
-	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/profile"
-	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 const (
-	aroundUpload = 64 << 10 // what a form may have besides the picture
-	maxParts     = 16
-	avatarField  = "file"
+	avatarField = "file"
 
 	// An address that says which picture it is stays the same; where it is found may change at any moment.
 	avatarCache   = "public, max-age=86400"
@@ -104,7 +97,7 @@ type avatarDone struct {
 }
 
 func (a *API) setAvatar(w http.ResponseWriter, r *http.Request) error {
-	f, err := a.readUpload(w, r)
+	f, err := httpd.ReadUpload(w, r, a.SpoolDir, avatarField, "picture", profile.MaxUpload)
 	if err != nil {
 		return err
 	}
@@ -121,56 +114,4 @@ func (a *API) deleteAvatar(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpd.JSON(w, r, http.StatusOK, settingsDone{true, "Avatar deleted successfully"})
-}
-
-// readUpload spools the picture of a form. What its sender calls it and says it is does not count.
-func (a *API) readUpload(w http.ResponseWriter, r *http.Request) (*os.File, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, profile.MaxUpload+aroundUpload)
-	form, err := r.MultipartReader()
-	if err != nil {
-		return nil, errs.New(errs.Invalid, "Send the picture as multipart/form-data, in the field %q", avatarField)
-	}
-	for range maxParts {
-		part, err := form.NextPart()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, badForm(err)
-		}
-		if part.FormName() == avatarField {
-			return a.spool(part)
-		}
-	}
-	return nil, errs.New(errs.Invalid, "The form has no field %q with a picture", avatarField)
-}
-
-func (a *API) spool(src io.Reader) (*os.File, error) {
-	f, err := tempfile.New(a.SpoolDir)
-	if err != nil {
-		return nil, errs.Wrap("hubapi.spool", err)
-	}
-	n, err := io.Copy(f, io.LimitReader(src, profile.MaxUpload+1))
-	switch {
-	case err != nil:
-		err = badForm(err)
-	case n > profile.MaxUpload:
-		err = errs.New(errs.TooLarge, "The picture is larger than %d MB", profile.MaxUpload/1_000_000)
-	default:
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// badForm is what went wrong with reading: a body beyond its bound says so itself.
-func badForm(err error) error {
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
-		return errs.New(errs.TooLarge, "The picture is larger than %d MB", profile.MaxUpload/1_000_000)
-	}
-	return errs.New(errs.Invalid, "The form is damaged or was cut")
 }

@@ -3,6 +3,7 @@ package webui
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
@@ -25,6 +26,7 @@ type API struct {
 	Verify   *verify.Service
 	OAuth    *oauth.Service
 	Orgs     *org.Service
+	SpoolDir string // where pictures wait to be read; empty: the system's folder
 	// Addr is whom a login counts against: (*httpd.Server).Addr, set once the server exists. nil: the peer itself.
 	Addr func(r *http.Request) netip.Addr
 }
@@ -46,8 +48,7 @@ func (a *API) Routes() []httpd.Route {
 		{ID: "avatar", Method: get, Path: "/avatars/{file}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: a.avatar},
 		{ID: "asset", Method: get, Path: "/assets/{path}", Right: authz.Public, Policy: httpd.PolicyNone, Handler: serveAsset},
 	}
-	routes = append(append(append(routes, a.deviceRoutes()...), a.settingsRoutes()...), a.joinRoutes()...)
-	routes = append(routes, a.orgRoutes()...)
+	routes = slices.Concat(routes, a.deviceRoutes(), a.settingsRoutes(), a.accountRoutes(), a.profileRoutes(), a.joinRoutes(), a.orgRoutes())
 	for _, prefix := range []string{"", "/datasets", "/spaces"} {
 		base := prefix + "/{namespace}/{repo}"
 		routes = append(routes,

@@ -67,7 +67,7 @@ func newWorld(t *testing.T, hubURL string) *world {
 	orgs.Attach(org.Hooks{Renamed: w.repos.RenameOwner, BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete}})
 	signed := verify.New(w.accounts)
 	client := func(*http.Request) string { return "somebody" }
-	shown := profile.New(profile.Deps{DB: d, Blobs: blobs})
+	shown := profile.New(profile.Deps{DB: d, Blobs: blobs, SetFullname: w.accounts.SetFullname})
 	w.shown = shown
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Orgs: orgs}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}

@@ -17,9 +17,9 @@ type sessionsPage struct {
 }
 
 type sessionItem struct {
-	ID, Browser, Addr    string
-	Here                 bool
-	CreatedAt, ExpiresAt time.Time
+	ID, Browser, Addr            string
+	Here                         bool
+	CreatedAt, SeenAt, ExpiresAt time.Time
 }
 
 func (a *API) sessionsPage(w http.ResponseWriter, r *http.Request) error {
@@ -33,7 +33,7 @@ func (a *API) sessionsPage(w http.ResponseWriter, r *http.Request) error {
 		here = account.SessionID(c.Value)
 	}
 	for _, s := range sessions {
-		p.Sessions = append(p.Sessions, sessionItem{ID: s.ID, Browser: browserName(s.UserAgent), Addr: s.Addr, Here: s.ID == here, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt})
+		p.Sessions = append(p.Sessions, sessionItem{ID: s.ID, Browser: browserName(s.UserAgent), Addr: s.Addr, Here: s.ID == here, CreatedAt: s.CreatedAt, SeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt})
 	}
 	return write(w, r, http.StatusOK, "sessions", p)
 }

@@ -24,6 +24,8 @@ type settingsItem struct {
 
 // userItems is the menu of one's own settings.
 var userItems = []settingsItem{
+	{Title: "Profile", Path: profilePath},
+	{Title: "Account", Path: accountPath},
 	{Title: "Access tokens", Path: "/settings/tokens"},
 	{Title: "SSH and GPG keys", Path: "/settings/keys"},
 	{Title: "Sessions", Path: "/settings/sessions"},
@@ -37,6 +39,9 @@ var done = map[string]string{
 	"left": "You are no member any more.", "joined": "You are a member now.", "declined": "The invitation is declined.",
 	"member": "The member is added.", "role": "The role is changed.", "removed": "The membership has ended.",
 	"invited": "The invitation is made.", "uninvited": "The invitation has ended.", "approved": "The request is approved.", "denied": "The request is denied.",
+	"email": "Done. A new address counts once the link that was sent to it has been opened.", "resent": "The link is on its way once more.", "cancelled": "The address is forgotten.",
+	"password": "Your password is changed, and your other sessions are over.", "my-name": "Your name is changed.",
+	"profile": "Saved.", "picture": "Your picture is changed.", "picture-removed": "Your picture is removed.",
 	"session": "The session is over.", "revoked": "The token is revoked. It opens nothing from now on.",
 }
 

@@ -1,7 +1,11 @@
 package webui_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"image"
+	"image/png"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,7 +18,7 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-var settingsPages = []string{"/settings/tokens", "/settings/keys", "/settings/sessions", "/settings/organizations"}
+var settingsPages = []string{"/settings/profile", "/settings/account", "/settings/tokens", "/settings/keys", "/settings/sessions", "/settings/organizations"}
 
 func TestSettingsPages(t *testing.T) {
 	w := newWorld(t, "")
@@ -176,7 +180,8 @@ func TestS13SettingsFormsFromOtherSites(t *testing.T) {
 	cookie := w.signIn("alice")
 	id := strings.Repeat("ab", 12)
 	for _, path := range []string{
-		"/settings/tokens", "/settings/tokens/" + id + "/revoke", "/settings/tokens/" + id + "/rotate", "/settings/keys", "/settings/keys/" + id + "/delete", "/settings/gpg-keys",
+		"/settings/profile", "/settings/picture", "/settings/picture/remove", "/settings/account/email", "/settings/account/email/resend", "/settings/account/email/cancel",
+		"/settings/account/password", "/settings/account/name", "/settings/account/delete", "/settings/tokens", "/settings/tokens/" + id + "/revoke", "/settings/tokens/" + id + "/rotate", "/settings/keys", "/settings/keys/" + id + "/delete", "/settings/gpg-keys",
 		"/settings/gpg-keys/" + id + "/delete", "/settings/sessions/" + id[:16] + "/end",
 	} {
 		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", ""}} {
@@ -236,5 +241,98 @@ func TestFineGrainedTokenPage(t *testing.T) {
 	_, value, _ := strings.Cut(strings.Split(rotated.header.Get("Set-Cookie"), ";")[0], "=")
 	if actor, err := w.accounts.Authenticate(t.Context(), value); err != nil || actor.TokenID != tokens[0].ID {
 		t.Errorf("%+v %v", actor, err)
+	}
+}
+
+func TestProfilePage(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	w.leadsTo(w.formIn(cookie, "/settings/profile", "full_name", "Alice Ames", "bio", "I <b>train</b>", "website", "https://alice.example/", "at-github", "@alice"), "/settings/profile?done=profile")
+	page := w.get("/settings/profile", "Cookie", cookie)
+	for _, want := range []string{`value="Alice Ames"`, "I &lt;b&gt;train&lt;/b&gt;", `value="https://alice.example/"`, `id="at-github" name="at-github" type="text" value="alice"`} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the page does not have %s", want)
+		}
+	}
+	for name, value := range map[string]string{"website": "javascript:alert(1)", "full_name": "a\x00b", "bio": strings.Repeat("x", 1001), "at-github": "https://github.com/alice"} {
+		a := w.formIn(cookie, "/settings/profile", name, value)
+		if a.status != http.StatusUnprocessableEntity || strings.Count(a.body, `aria-invalid="true"`) != 1 || !strings.Contains(a.body, `id="`+name+`-problem"`) {
+			t.Errorf("%s: %d %s", name, a.status, a.header.Get("X-Error-Message"))
+		}
+		checkPage(t, a)
+	}
+	w.leadsTo(w.formIn(cookie, "/settings/profile", "bio", ""), "/settings/profile?done=profile")
+	if page := w.get("/settings/profile", "Cookie", cookie); strings.Contains(page.body, "alice.example") {
+		t.Error("what was emptied is still there")
+	}
+}
+
+// upload sends a picture as a form of a page does.
+func (w *world) upload(cookie, path string, file []byte) answer {
+	w.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part, err := form.CreateFormFile("file", "me.png")
+	w.must(err)
+	_, _ = part.Write(file)
+	w.must(form.Close())
+	return w.do(http.MethodPost, path, b.String(), "Cookie", cookie, "Content-Type", form.FormDataContentType())
+}
+
+func TestPicture(t *testing.T) {
+	w := newWorld(t, "")
+	cookie := w.signIn("alice")
+	var drawn bytes.Buffer
+	w.must(png.Encode(&drawn, image.NewRGBA(image.Rect(0, 0, 40, 30))))
+	w.leadsTo(w.upload(cookie, "/settings/picture", drawn.Bytes()), "/settings/profile?done=picture")
+	if a := w.get("/api/avatars/alice"); !strings.HasSuffix(a.header.Get("Location"), ".jpg") {
+		t.Errorf("%v", a.header)
+	}
+	if a := w.get("/settings/profile", "Cookie", cookie); !strings.Contains(a.body, "/settings/picture/remove") {
+		t.Error("it cannot be removed")
+	}
+	for what, file := range map[string][]byte{"a text": []byte("hello"), "nothing": nil, "too large": make([]byte, 10<<20+1)} {
+		a := w.upload(cookie, "/settings/picture", file)
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="file-problem"`) {
+			t.Errorf("%s: %d", what, a.status)
+		}
+		checkPage(t, a)
+	}
+	if a := w.formIn(cookie, "/settings/picture"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("no picture at all: %d", a.status)
+	}
+	w.leadsTo(w.formIn(cookie, "/settings/picture/remove"), "/settings/profile?done=picture-removed")
+	if a := w.get("/api/avatars/alice"); !strings.HasSuffix(a.header.Get("Location"), ".svg") {
+		t.Errorf("%v", a.header)
+	}
+}
+
+func TestAccountPage(t *testing.T) {
+	w := newWorld(t, "")
+	cookie, other := w.signIn("alice"), w.signIn("alice")
+	problem := func(a answer, field string) {
+		t.Helper()
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="`+field+`-problem"`) || strings.Contains(a.body, password) {
+			t.Errorf("%d, not at %s: %s", a.status, field, a.header.Get("X-Error-Message"))
+		}
+		checkPage(t, a)
+	}
+	const next = "an evening walk in the woods"
+	problem(w.formIn(cookie, "/settings/account/password", "current", "wrong", "new", next), "current")
+	problem(w.formIn(cookie, "/settings/account/password", "current", password, "new", "short"), "new")
+	problem(w.formIn(cookie, "/settings/account/email", "email", "nonsense", "email-password", password), "email")
+	problem(w.formIn(cookie, "/settings/account/email", "email", "new@secret.example", "email-password", "wrong"), "email-password")
+	problem(w.formIn(cookie, "/settings/account/name", "name", "bob", "name-password", password), "name")
+	problem(w.formIn(cookie, "/settings/account/name", "name", "alison", "name-password", "wrong"), "name-password")
+	problem(w.formIn(cookie, "/settings/account/delete", "delete-name", "bob", "delete-password", password), "delete-name")
+	problem(w.formIn(cookie, "/settings/account/delete", "delete-name", "alice", "delete-password", "wrong"), "delete-password")
+
+	w.leadsTo(w.formIn(cookie, "/settings/account/password", "current", password, "new", next), "/settings/account?done=password")
+	if a := w.get("/settings/account", "Cookie", other); a.status != http.StatusSeeOther {
+		t.Errorf("another session goes on: %d", a.status)
+	}
+	w.leadsTo(w.formIn(cookie, "/settings/account/name", "name", "alison", "name-password", next), "/settings/account?done=my-name")
+	if a := w.get("/settings/account", "Cookie", cookie); !strings.Contains(a.body, "alison") {
+		t.Error("the name is as it was")
 	}
 }

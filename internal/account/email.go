@@ -106,8 +106,13 @@ func (s *Service) ResendEmail(ctx context.Context, userID string) error {
 
 // CancelEmail forgets the address that waits.
 func (s *Service) CancelEmail(ctx context.Context, userID string) error {
-	_, err := s.db.Exec(ctx, deletePending, userID)
-	return errs.Wrap("account.CancelEmail", err)
+	return errs.Wrap("account.CancelEmail", s.write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, deletePending, userID)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.note(ctx, tx, "user.email.cancel", userID, nil)
+	}))
 }
 
 // PendingOf is the address of a user that waits to prove itself; nil for none.

@@ -81,6 +81,10 @@ func freeTokenName(ctx context.Context, tx *db.Tx, userID, name string) (string,
 func (s *Service) RenewGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID string, until time.Time) (value string, err error) {
 	value = randomToken()
 	tx.AfterCommit(func() { s.generation.Add(1) })
+	row, err := findToken(ctx, tx, userID, tokenID)
+	if err != nil {
+		return "", err
+	}
 	n, err := tx.Exec(ctx, renewGivenToken, secretHash(value), tokenHint(value), until.UnixMicro(), tokenID, userID)
 	if err != nil {
 		return "", err
@@ -88,20 +92,22 @@ func (s *Service) RenewGivenToken(ctx context.Context, tx *db.Tx, userID, tokenI
 	if n == 0 {
 		return "", errs.New(errs.NotFound, "There is no such token")
 	}
-	return value, s.noteBy(ctx, tx, "token.rotate", userRow{ID: userID}, map[string]any{"token": tokenID})
+	return value, s.noteBy(ctx, tx, "token.rotate", userRow{ID: userID}, tokenEvent(row))
 }
 
 // EndGivenToken revokes an application's token, as part of tx.
 func (s *Service) EndGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID, why string) error {
 	tx.AfterCommit(func() { s.generation.Add(1) })
-	n, err := tx.Exec(ctx, revokeToken, s.now().UnixMicro(), tokenID)
+	row, err := findToken(ctx, tx, userID, tokenID)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return errs.New(errs.NotFound, "There is no such token")
+	if _, err := tx.Exec(ctx, revokeToken, s.now().UnixMicro(), tokenID); err != nil {
+		return err
 	}
-	return s.noteBy(ctx, tx, "token.revoke", userRow{ID: userID}, map[string]any{"token": tokenID, "reason": why})
+	data := tokenEvent(row)
+	data["reason"] = why
+	return s.noteBy(ctx, tx, "token.revoke", userRow{ID: userID}, data)
 }
 
 // TokenClients are the applications that a user's tokens were given to, by the tokens' ids. Tokens that the user made are

@@ -154,6 +154,7 @@ func (s *Service) Deny(ctx context.Context, by hub.Actor, id string) error {
 }
 
 func (s *Service) decide(ctx context.Context, by hub.Actor, id, state string, role hub.TokenRole) error {
+	kind := map[string]string{approved: "user.device.approve", denied: "user.device.deny"}[state]
 	return errs.Wrap("oauth.decide", s.db.Tx(ctx, func(tx *db.Tx) error {
 		row, err := s.request(ctx, tx, by.UserID, id)
 		if err != nil {
@@ -169,7 +170,8 @@ func (s *Service) decide(ctx context.Context, by hub.Actor, id, state string, ro
 		if n == 0 {
 			return errs.New(errs.Unprocessable, "This sign-in is over: it was decided already, or its time ran out. Start again on your device")
 		}
-		return event.Append(ctx, tx, event.Event{Kind: "user.device." + map[string]string{approved: "approve", denied: "deny"}[state], ActorID: by.UserID, OwnerID: by.UserID, At: s.now(),
-			Data: map[string]any{"request": id, "client": row.Client, "role": role, "addr": row.Addr}})
+		client, _ := ClientByID(row.Client)
+		return event.Append(ctx, tx, event.Event{Kind: kind, ActorID: by.UserID, OwnerID: by.UserID, At: s.now(),
+			Data: map[string]any{"request": id, "client": row.Client, "name": client.Name, "role": role, "from": row.Addr}})
 	}))
 }

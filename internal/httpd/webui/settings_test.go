@@ -244,7 +244,7 @@ func TestFineGrainedTokenPage(t *testing.T) {
 	}
 }
 
-func TestProfilePage(t *testing.T) {
+func TestOwnProfilePage(t *testing.T) {
 	w := newWorld(t, "")
 	cookie := w.signIn("alice")
 	w.leadsTo(w.formIn(cookie, "/settings/profile", "full_name", "Alice Ames", "bio", "I <b>train</b>", "website", "https://alice.example/", "at-github", "@alice"), "/settings/profile?done=profile")

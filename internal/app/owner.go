@@ -26,18 +26,25 @@ func (a *App) mayCreateOrgs(ctx context.Context) (bool, error) {
 const reposAtOnce = 100
 
 // emptyOwner deletes the repositories of an owner, each in a transaction of its own, so that the hub goes on working
-// meanwhile.
+// meanwhile. What somebody else deletes or moves at the same time is no failure, but a round in which nothing goes is:
+// the proof of who asks may open less than its user may.
 func (a *App) emptyOwner(ctx context.Context, by hub.Actor, ownerID string) error {
 	for {
 		ids, err := a.repos.OwnedBy(ctx, ownerID, reposAtOnce)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		gone := 0
 		for _, id := range ids {
-			// Somebody else may have deleted or moved it in the meantime.
-			if err := a.repos.Delete(ctx, by, id); err != nil && !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Conflict) {
+			switch err := a.repos.Delete(ctx, by, id); {
+			case err == nil:
+				gone++
+			case !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Conflict):
 				return err
 			}
+		}
+		if gone == 0 {
+			return errs.New(errs.Forbidden, "You cannot delete all repositories of the organization, such as %s: use a proof that may", ids[0])
 		}
 	}
 }

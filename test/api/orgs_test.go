@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
@@ -216,4 +218,26 @@ func TestS25OrganizationChangesHoldEverywhere(t *testing.T) {
 	ok[dict](t, "delete", del(h, ann, "/api/organizations/acme", dict{"confirm": "acme", "deleteRepositories": true}))
 	within("deleted organisation", other, ann, settings, 404)
 	within("its repository", other, ann, model, 404)
+}
+
+// Whoever may delete an organisation, but by this proof not its repositories, is told so instead of kept waiting.
+func TestDeletingAnOrganizationWithoutItsRepositories(t *testing.T) {
+	t.Parallel()
+	h := testhub.New(t)
+	ann, bob := h.User("ann"), h.User("bob")
+	h.Org("acme", ann, nil)
+	h.CreateRepo(ann, hub.Model, "acme/m", true)
+	o, err := h.App.Orgs().Get(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := h.App.Accounts().Get(t.Context(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.App.Orgs().Delete(t.Context(), hub.Actor{UserID: u.ID, Name: bob.Name}, o.ID, org.Removal{Confirm: "acme", WithRepos: true})
+	if !errs.Is(err, errs.Forbidden) {
+		t.Errorf("%v", err)
+	}
+	ok[dict](t, "it is there", get(h, ann, "/api/models/acme/m"))
 }

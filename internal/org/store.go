@@ -62,7 +62,7 @@ const (
 		FROM org_member m JOIN users u ON u.id = m.user_id WHERE m.org_id = ?`
 	fragWithAccess = ` AND m.role <> 'no_access'`
 	fragOfRole     = ` AND m.role = ?`
-	fragOfEmail    = ` AND lower(u.email) = ?`
+	fragOfEmail    = ` AND lower(u.email) = ? AND u.email <> ''` // as the index of addresses says
 	fragNamed      = ` AND (lower(u.name) LIKE ? ESCAPE '!' OR lower(u.fullname) LIKE ? ESCAPE '!')`
 	fragAfter      = ` AND (m.created_at > ? OR m.created_at = ? AND m.user_id > ?)`
 	fragInOrder    = ` ORDER BY m.created_at, m.user_id LIMIT ?`

@@ -219,7 +219,8 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 	}))
 }
 
-// SetPassword changes the password, or takes it away when empty. All sessions end.
+// SetPassword changes the password, or takes it away when empty, for an administrator. All sessions end, and the user is
+// told.
 func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 	hash := ""
 	if password != "" {
@@ -234,7 +235,15 @@ func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 				return err
 			}
 		}
-		return s.changeUser(ctx, tx, "user.password", id, setPassword, hash, id)
+		if err := s.changeUser(ctx, tx, "user.password", id, setPassword, hash, id); err != nil {
+			return err
+		}
+		user, err := findUser(ctx, tx, getUserByID, id)
+		if err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, user.Email, "Your password was changed", "An administrator has changed the password of your account "+user.Name+
+			", and its sessions have ended.")
 	}))
 }
 

@@ -272,6 +272,18 @@ func TestBrowser(t *testing.T) {
 	b.check("account-refused")
 	b.do("with it", chromedp.SendKeys("#current", password), chromedp.SendKeys("#new", "a short walk in the hills"))
 	b.submit("form[action='/settings/account/password'] button", ".note.good")
+	b.open("/organizations/new")
+	b.check("organization-new")
+	b.do("name it", chromedp.SendKeys("#name", "harbour"))
+	b.submit("form[action='/organizations/new'] button", ".note.good")
+	for _, page := range []string{"settings", "members", "invitations"} {
+		b.open("/organizations/harbour/" + page)
+		b.check("organization-" + page)
+	}
+	for _, path := range []string{"/harbour", "/" + person, "/settings/organizations"} {
+		b.open(path)
+		b.check("later" + strings.ReplaceAll(path, "/", "-"))
+	}
 	b.open("/nobody-of-this-name")
 	b.check("error")
 	b.submit("form[action='/logout'] button", "a.button[href='/login']")

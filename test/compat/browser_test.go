@@ -83,10 +83,13 @@ func (b *browser) text() string {
 	return run(b, "read", chromedp.Text("main"))
 }
 
-// submit presses the button and waits until the browser shows a page that has what.
+// submit presses the button and waits until the browser shows another page, which has what. The page before is marked, so
+// that nothing on it is taken for the next one.
 func (b *browser) submit(button, what string) {
 	b.Helper()
-	b.do("press "+button, chromedp.Click(button, chromedp.NodeVisible), chromedp.WaitVisible(what))
+	b.do("press "+button, chromedp.SetAttributeValue("html", "data-before", "1"), chromedp.Click(button, chromedp.NodeVisible),
+		chromedp.WaitVisible("html:not([data-before]) "+what))
+	run(b, "load what comes of "+button, chromedp.Poll[bool]("document.readyState === 'complete'"))
 }
 
 func (b *browser) signIn(name, password string) {

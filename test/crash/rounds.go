@@ -86,7 +86,8 @@ func complain(t testing.TB, round int, wrong []string) {
 	}
 }
 
-// condition looks for temporary files of dead processes and for damage in the database.
+// condition looks for temporary files of dead processes, for damage in the database, and for changes without their events
+// or events without their changes.
 func condition(h *Hub) (wrong []string) {
 	old, err := h.Leftovers()
 	if err != nil {
@@ -98,7 +99,7 @@ func condition(h *Hub) (wrong []string) {
 	if err := h.CheckSQLite(); err != nil {
 		wrong = append(wrong, err.Error())
 	}
-	return wrong
+	return append(wrong, h.CheckAudit()...)
 }
 
 // CheckSQLite looks for damage in the hub's database, beside the running hub, when it is in the data folder.

@@ -40,12 +40,15 @@ var unrecorded = map[string]string{
 	"forgotPassword":    "names nobody yet; the letter that is written later is recorded",
 	"forgot":            "names nobody yet; the letter that is written later is recorded",
 	"startDevice":       "nobody is signed in; the decision about it is recorded",
+	"revokeCredentials": "nobody has such a token",
 	"xetTelemetry":      "is dropped",
 	"telemetry":         "is dropped",
 }
 
 // changers are the callers of routes that the owner's or an organisation's admin's request changes nothing by.
-var changers = map[string]string{"leaveOrganization": "reader", "requestToJoin": "stranger"}
+var changers = map[string]string{
+	"leaveOrganization": "reader", "leaveOrganizationForm": "reader", "requestToJoin": "stranger", "joinRequestForm": "stranger",
+}
 
 // carrier puts a user's proof into a request.
 type carrier struct {

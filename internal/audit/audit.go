@@ -146,13 +146,15 @@ func entry(e event.Event, names map[string]string, repos map[string]hub.RepoID) 
 		ID: fmt.Sprintf("%024x", e.ID), CreatedAt: e.At.UTC().Format("2006-01-02T15:04:05.000Z"), Type: e.Kind, Author: author(e, names),
 		IP: e.Addr, UserAgent: e.UserAgent, Data: data, EventID: e.ID, Kind: e.Kind,
 	}
-	if t := hubTypes[e.Kind]; t != "" {
+	var members map[string]any
+	_ = json.Unmarshal(data, &members) // what is no object has no members
+	if t := hubTypeOf(e.Kind, members); t != "" {
 		out.Type = t
 	}
 	if id, ok := repos[e.RepoID]; ok {
 		out.Repo = id.Path()
 	}
-	out.Message = message(e.Kind, data, out.Repo)
+	out.Message = message(e.Kind, members, out.Repo)
 	return out
 }
 

@@ -13,6 +13,7 @@ import (
 // Query picks entries.
 type Query struct {
 	filter event.Filter
+	typ    string   // the Hub's or our own; empty: all
 	words  []string // each in the message, in lower case
 }
 
@@ -37,7 +38,7 @@ func Parse(text string, f event.Filter) (Query, error) {
 		case keyed && key == "ip":
 			q.filter.Addr = address(value)
 		case keyed && key == "type":
-			q.filter.Kinds = kindsOf(value)
+			q.typ, q.filter.Kinds = value, kindsOf(value)
 		default:
 			q.words = append(q.words, strings.ToLower(term))
 		}
@@ -53,12 +54,12 @@ func address(s string) string {
 	return s
 }
 
-// sift leaves the entries whose messages hold all words.
+// sift leaves the entries of the type whose messages hold all words.
 func (q Query) sift(list []Entry) []Entry {
-	if len(q.words) == 0 {
-		return list
-	}
 	return slices.DeleteFunc(list, func(e Entry) bool {
+		if q.typ != "" && q.typ != e.Type && q.typ != e.Kind {
+			return true
+		}
 		text := strings.ToLower(e.Message)
 		return slices.ContainsFunc(q.words, func(w string) bool { return !strings.Contains(text, w) })
 	})

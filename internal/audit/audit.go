@@ -75,6 +75,9 @@ func (s *Service) List(ctx context.Context, q Query, p hub.Page) (list []Entry, 
 			return nil, "", errs.New(errs.Invalid, "Invalid cursor: follow the link to the next page as it is")
 		}
 	}
+	if err := s.resolve(ctx, &q); err != nil {
+		return nil, "", err
+	}
 	p = p.Clamp(100, event.MaxPage)
 	events, err := event.List(ctx, s.db, q.filter, before, p.Limit)
 	if err != nil {
@@ -91,6 +94,9 @@ func (s *Service) List(ctx context.Context, q Query, p hub.Page) (list []Entry, 
 func (s *Service) Export(ctx context.Context, q Query, f func(Entry) error) error {
 	if len(q.filter.Kinds) == 0 {
 		q.filter.Kinds = hubKinds()
+	}
+	if err := s.resolve(ctx, &q); err != nil {
+		return err
 	}
 	for before, left := int64(0), MaxExport; left > 0; {
 		events, err := event.List(ctx, s.db, q.filter, before, min(left, event.MaxPage))
@@ -110,6 +116,27 @@ func (s *Service) Export(ctx context.Context, q Query, f func(Entry) error) erro
 		}
 	}
 	return nil
+}
+
+// resolve turns an author's name into an id, which there is an index for and which a new name does not change. Whoever is
+// gone is found by the name that they had.
+func (s *Service) resolve(ctx context.Context, q *Query) error {
+	name := q.filter.ActorName
+	if name == "" {
+		return nil
+	}
+	if name == event.CLI {
+		q.filter.ActorID, q.filter.ActorName = name, ""
+		return nil
+	}
+	o, err := s.accounts.Namespace(ctx, nil, name)
+	if err == nil {
+		q.filter.ActorID, q.filter.ActorName = o.ID, ""
+	}
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // entries makes what is shown of events. What it has to look up it looks up for all at once.

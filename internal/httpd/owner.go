@@ -66,7 +66,10 @@ func (s *Server) formerOwner(r *http.Request, rt *Route, name string) error {
 	case err != nil:
 		return err
 	}
-	const place = 3 // /api/users/{username}/…
+	place := 2 // /organizations/{name}/…
+	if strings.HasPrefix(rt.Path, "/api/") {
+		place = 3 // /api/users/{username}/…
+	}
 	segs := strings.Split(r.URL.EscapedPath(), "/")
 	segs[place] = url.PathEscape(o.Name)
 	p := strings.Join(segs, "/")

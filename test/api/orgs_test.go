@@ -73,7 +73,13 @@ func TestOrganizationLife(t *testing.T) {
 			t.Errorf("old name: %d %q", a.Status, a.Header.Get("Location"))
 		}
 		refused(t, "the old name is held", post(h, bob, "/api/organizations", dict{"name": "acme"}), 409, "")
-		refused(t, "the old name is no organisation", get(h, ann, "/api/organizations/acme/members"), 404, "")
+		if a := get(h, ann, "/api/organizations/acme/members?limit=10"); a.Status != 307 || a.Header.Get("Location") != "/api/organizations/apex/members?limit=10" {
+			t.Errorf("old name: %d %q", a.Status, a.Header.Get("Location"))
+		}
+
+		if a := get(h, ann, "/organizations/acme/members?search=x"); a.Status != 307 || a.Header.Get("Location") != "/organizations/apex/members?search=x" {
+			t.Errorf("old name of a page: %d %q", a.Status, a.Header.Get("Location"))
+		}
 
 		refused(t, "delete without its name", del(h, ann, "/api/organizations/apex", dict{}), 400, "", "apex")
 		refused(t, "delete with repositories", del(h, ann, "/api/organizations/apex", dict{"confirm": "apex"}), 409, "", "1 repositories")

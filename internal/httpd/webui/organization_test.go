@@ -85,6 +85,9 @@ func TestOrganizationSettingsPages(t *testing.T) {
 	w.refuses(t, w.formIn(alice, "/organizations/acme/settings", "fullname", strings.Repeat("x", 200), "default", "private", "create", "write"), "128 characters")
 	w.refuses(t, w.formIn(alice, "/organizations/acme/rename", "name", "bob"), "already taken")
 	w.leadsTo(w.formIn(alice, "/organizations/acme/rename", "name", "apex"), "/organizations/apex/settings?done=renamed")
+	if a := w.get("/organizations/acme/members?search=x", "Cookie", alice); a.status != http.StatusTemporaryRedirect || a.header.Get("Location") != "/organizations/apex/members?search=x" {
+		t.Errorf("the old name: %d %q", a.status, a.header.Get("Location"))
+	}
 	w.refuses(t, w.formIn(alice, "/organizations/apex/delete", "confirm", hostile), "confirm with its name")
 	w.leadsTo(w.formIn(alice, "/organizations/apex/delete", "confirm", "apex"), "/settings/organizations?done=org-deleted")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -128,8 +129,18 @@ func (s *Server) finish(rec *recorder, r *http.Request, start time.Time) {
 	if st.Route != nil {
 		id = st.Route.ID
 	}
-	s.o.Log.Log(r.Context(), level, "request", "request", st.ID, "method", r.Method, "path", r.URL.Path, "operation", id,
-		"status", st.status, "bytes", rec.bytes, "ms", took.Milliseconds(), "user", st.Actor.Name, "error", st.errMsg)
+	s.o.Log.Log(r.Context(), level, "request", "request", st.ID, "method", r.Method, "path", withoutTokens(r.URL.Path), "operation", id,
+		"status", st.status, "bytes", rec.bytes, "ms", took.Milliseconds(), "user", st.Actor.Name, "error", withoutTokens(st.errMsg))
+}
+
+var token = regexp.MustCompile(`hf_[A-Za-z0-9_]{16,}`)
+
+// withoutTokens keeps tokens out of the log that somebody has pasted into an address.
+func withoutTokens(s string) string {
+	if !strings.Contains(s, "hf_") {
+		return s
+	}
+	return token.ReplaceAllString(s, "hf_…")
 }
 
 // serveRoute is what happens for every route before its handler: who, how often, which repository, may they.

@@ -47,6 +47,9 @@ func Seed(ctx context.Context, d *db.DB, size Size) error {
 	statements = append(statements, s.quotas()...)
 	statements = append(statements, s.events())
 	statements = append(statements, s.follows()...)
+	if d.Dialect() == db.Postgres {
+		statements = append([]string{`SET LOCAL statement_timeout = 0`}, statements...)
+	}
 	err := d.Tx(ctx, func(tx *db.Tx) error {
 		for _, sql := range statements {
 			if _, err := tx.Exec(ctx, sql); err != nil {

@@ -141,11 +141,14 @@ func (l *life) live() {
 	l.spoilBodies()
 	l.move()
 	l.byDevice()
+	l.letters()
+	l.rotate()
 	l.byMail()
 }
 
 // byMail sends what only the receiver may know: it waits in the database until the server takes it.
 func (l *life) byMail() {
+	before := len(l.post.Mails())
 	for i := range 10 {
 		code := l.v.plant(l.T, "code in an e-mail", random())
 		err := l.h.App.Mail().Enqueue(l.Context(), l.h.App.DB(), mail.Message{To: fmt.Sprintf("person-%d@example.com", i), Subject: "Your link", Text: "http://hub.example.org/reset?code=" + code})
@@ -153,7 +156,7 @@ func (l *life) byMail() {
 			l.Fatal(err)
 		}
 	}
-	l.post.Wait(10)
+	l.post.Wait(before + 10)
 }
 
 // arrive makes people with passwords and tokens, some of which end.
@@ -235,6 +238,10 @@ func (l *life) carryWrongly() {
 			l.ask(nobody, http.MethodGet, "/api/whoami-v2?access_token="+token, nil)
 			l.ask(nobody, http.MethodGet, "/api/models?search=x&token="+token, nil)
 			l.ask(nobody, http.MethodGet, "/nobody/none/resolve/main/x?sig="+token, nil, "User-Agent", "curl/8 "+token, "Referer", l.h.URL+"/?t="+token)
+			for _, path := range []string{"/api/models/nobody/", "/nobody/none/resolve/main/", "/", "/api/users/"} { // pasted into the address
+				l.ask(nobody, http.MethodGet, path+token, nil)
+			}
+			l.ask(p.Caller, http.MethodPost, "/api/models/nobody/"+token+"/commit/main", nil)
 			l.ask(nobody, http.MethodGet, "/nobody/none.git/info/refs?service=git-upload-pack", nil, "Authorization", first)
 			l.ask(nobody, http.MethodPost, "/nobody/none.git/info/lfs/objects/batch", `{"operation":"download","objects":[]}`, "Authorization", basic, "Content-Type", "application/vnd.git-lfs+json")
 		}

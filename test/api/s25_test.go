@@ -37,6 +37,7 @@ type s25 struct {
 	other        string // an object that is not here
 	closesReads  bool
 	closesWrites bool
+	fine         bool   // the token is a fine-grained one for the repository
 	only         string // token, ssh: what the person loses by; empty: both
 }
 
@@ -77,6 +78,12 @@ func TestS25LostRightsAreLostWithinASecond(t *testing.T) {
 			}},
 			{"role taken", true, s25{closesReads: true, closesWrites: true}, func(_ *s25, u *account.User, _ *account.Token) error {
 				return orgs.SetMember(ctx, acme.ID, u.ID, hub.RoleNone)
+			}},
+			{"role lowered, fine-grained token", true, s25{closesWrites: true, fine: true}, func(_ *s25, u *account.User, _ *account.Token) error {
+				return orgs.SetMember(ctx, acme.ID, u.ID, hub.RoleRead)
+			}},
+			{"member removed, fine-grained token", true, s25{closesReads: true, closesWrites: true, fine: true}, func(_ *s25, u *account.User, _ *account.Token) error {
+				return orgs.RemoveMember(ctx, acme.ID, u.ID)
 			}},
 			{"token revoked", true, s25{closesReads: true, closesWrites: true, only: "token"}, func(_ *s25, u *account.User, k *account.Token) error {
 				return accounts.RevokeToken(ctx, u.ID, k.ID)
@@ -179,6 +186,10 @@ func (s *s25) furnish(h *testhub.Hub, boss testhub.Caller, private bool) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.ssh.Close() })
+	if s.fine {
+		s.caller.Token = ok[tokenJSON](t, "token", post(h, s.caller, "/api/user/tokens", dict{"name": "fine", "role": "fineGrained",
+			"fineGrained": dict{"scoped": []dict{scoped("model", s.id, "repo.write")}}})).Token
+	}
 	token := func(kind string) string {
 		return ok[struct{ AccessToken string }](t, kind, get(s.node, s.caller, "/api/models/"+s.id+"/xet-"+kind+"-token/main")).AccessToken
 	}

@@ -184,6 +184,20 @@ func TestFoundTokensAreRevoked(t *testing.T) {
 		if a := get(h, alice, "/api/whoami-v2"); a.Status != 401 {
 			t.Errorf("found and still good: %d", a.Status)
 		}
+		u, err := h.App.Accounts().Get(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var events []struct {
+			OwnerID string `db:"owner_id"`
+			Addr    string
+		}
+		if err := h.App.DB().Select(t.Context(), &events, `SELECT owner_id, addr FROM event WHERE kind = 'token.leak'`); err != nil {
+			t.Fatal(err)
+		}
+		if len(events) != 1 || events[0].OwnerID != u.ID || events[0].Addr == "" {
+			t.Errorf("recorded %+v", events)
+		}
 		if a := ask(); a.Status != 400 {
 			t.Errorf("none: %d", a.Status)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/quota"
+	"github.com/cairnhub/cairn/internal/site"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
@@ -190,6 +191,7 @@ func TestEveryDoorKeepsToTheQuota(t *testing.T) {
 		token := ok[struct{ CasURL, AccessToken string }](t, "token", get(h, alice, "/api/models/alice/full/xet-write-token/main")).AccessToken
 		limit(h, "alice", 0, 1_000_000)
 		owner("token", get(h, alice, "/api/models/alice/full/xet-write-token/main"))
+		owner("create", post(h, alice, "/api/repos/create", dict{"name": "another", "type": "model", "private": true}))
 		if a := h.Do(testhub.Caller{Token: token}, "POST", "/v1/xorbs/default/"+shaOf("x"), "x"); a.Status != http.StatusPaymentRequired {
 			t.Errorf("xorb: %d %s", a.Status, a.Body)
 		}
@@ -553,6 +555,49 @@ func TestWhatUsesTheSpace(t *testing.T) {
 			if a := get(h, bob, "/api/models/acme/m"+path); a.Status != http.StatusForbidden {
 				t.Errorf("a reader asks for %s: %d", path, a.Status)
 			}
+		}
+	})
+}
+
+// Who has no quota of their own has the hub's, as it is at the time.
+func TestDefaultQuotas(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		h.Org("acme", alice, nil)
+		for _, id := range []string{"alice/m", "acme/m"} {
+			h.CreateRepo(alice, hub.Model, id, true)
+		}
+		set := func(change func(*site.Settings)) {
+			t.Helper()
+			if _, err := h.App.Site().Update(t.Context(), func(s *site.Settings) error { change(s); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		try := func(id string, n uint64) int {
+			return commit(h, alice, id, header("add"), file(fmt.Sprintf("f%d", n), babble(n, 5000))).Status
+		}
+		few, many := int64(3000), int64(1_000_000)
+		set(func(s *site.Settings) { s.UserQuota.Private, s.OrgQuota.Private = &few, &many })
+		if user, org := try("alice/m", 1), try("acme/m", 2); user != http.StatusPaymentRequired || org != http.StatusOK {
+			t.Errorf("a user %d, an organisation %d", user, org)
+		}
+		if err := h.App.Quota().SetOwner(t.Context(), hub.Actor{}, ownerOf(h, "alice"), quota.Change{SetPrivate: true, Private: &many}); err != nil {
+			t.Fatal(err)
+		}
+		if got := try("alice/m", 3); got != http.StatusOK {
+			t.Errorf("by a quota of their own: %d", got)
+		}
+		set(func(s *site.Settings) { s.OrgQuota.Private, s.RepoQuota = nil, &few })
+		if got := try("acme/m", 4); got != http.StatusRequestEntityTooLarge {
+			t.Errorf("a repository's default: %d", got)
+		}
+		none := int64(quota.NoLimit)
+		r, err := h.App.Repo(t.Context(), "acme/m")
+		if err == nil {
+			err = h.App.Quota().SetRepo(t.Context(), hub.Actor{}, r.RowID, &none)
+		}
+		if got := try("acme/m", 5); got != http.StatusOK || err != nil {
+			t.Errorf("a repository without a limit: %d, %v", got, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package scale
 
 import (
 	"cmp"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/db/dbtest"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -85,11 +88,19 @@ type filled struct {
 	callers map[string]testhub.Caller
 }
 
-func fill(t testing.TB, h *testhub.Hub, size Size) *filled {
+// engines are the databases that a hub is filled in.
+var engines = []db.Dialect{db.SQLite, db.Postgres}
+
+func fill(t testing.TB, dialect db.Dialect, size Size) *filled {
 	t.Helper()
+	address := dbtest.URL(t, dialect)
+	h := testhub.New(t, func(c *config.Config) { c.DatabaseURL = address })
 	rest(t, h.App.DB())
 	if err := Seed(t.Context(), h.App.DB(), size); err != nil {
 		t.Fatal(err)
+	}
+	if dialect == db.Postgres {
+		vacuum(t, address)
 	}
 	rest(t, h.App.DB())
 	f := &filled{Hub: h, callers: map[string]testhub.Caller{"admin": h.Admin}}
@@ -101,6 +112,19 @@ func fill(t testing.TB, h *testhub.Hub, size Size) *filled {
 		f.callers[who] = testhub.Caller{Name: name, Token: h.Token(u.ID, hub.TokenWrite)}
 	}
 	return f
+}
+
+// vacuum does what PostgreSQL does by itself some minutes after so many rows came.
+func vacuum(t testing.TB, address string) {
+	t.Helper()
+	pool, err := sql.Open("pgx", address)
+	if err == nil {
+		defer pool.Close()
+		_, err = pool.ExecContext(t.Context(), "VACUUM ANALYZE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rest has the background do nothing more: what it finds in rows that no request made is not what is asked about.

@@ -50,7 +50,7 @@ func Seed(ctx context.Context, d *db.DB, size Size) error {
 	if d.Dialect() == db.Postgres {
 		statements = append([]string{`SET LOCAL statement_timeout = 0`}, statements...)
 	}
-	err := d.Tx(ctx, func(tx *db.Tx) error {
+	return d.Tx(ctx, func(tx *db.Tx) error {
 		for _, sql := range statements {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("%w in %s", err, strings.Join(strings.Fields(sql), " "))
@@ -58,10 +58,6 @@ func Seed(ctx context.Context, d *db.DB, size Size) error {
 		}
 		return nil
 	})
-	if err == nil && d.Dialect() == db.Postgres { // as its autovacuum does by itself, some minutes later
-		_, err = d.Exec(ctx, `ANALYZE`)
-	}
-	return err
 }
 
 func (s seeder) users() string {

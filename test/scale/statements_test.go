@@ -1,10 +1,6 @@
 package scale
 
-import (
-	"testing"
-
-	"github.com/cairnhub/cairn/internal/testhub"
-)
+import "testing"
 
 // small is what a team has; the large hub has twenty times as much of everything.
 var small = Size{Users: 40, Orgs: 5, Repos: 300, Events: 200}
@@ -12,12 +8,9 @@ var small = Size{Users: 40, Orgs: 5, Repos: 300, Events: 200}
 // TestStatementsDoNotGrow: no list costs a statement a row and no check one a membership: each takes as many statements
 // on a hub twenty times as large.
 func TestStatementsDoNotGrow(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *testhub.Hub{
-		"sqlite":   func(t testing.TB) *testhub.Hub { return testhub.New(t) },
-		"postgres": func(t testing.TB) *testhub.Hub { return testhub.NewScaled(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			few, many := fill(t, start(t), small), fill(t, start(t), small.Times(20))
+	for _, dialect := range engines {
+		t.Run(string(dialect), func(t *testing.T) {
+			few, many := fill(t, dialect, small), fill(t, dialect, small.Times(20))
 			for _, q := range questions {
 				a, b := few.statements(q), many.statements(q)
 				if more := uint64(small.Events*20/2/perStatement) * 2; a != b && !(q.all && b <= a+more) || b > mostStatements {

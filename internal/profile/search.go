@@ -13,7 +13,7 @@ import (
 // The bounds of a search for people.
 const (
 	MaxFound    = 20
-	candidates  = 500 // owners that one word names and that are looked at
+	candidates  = 250 // owners that one word names and that are looked at
 	maxSearch   = 200 // bytes
 	searchTerms = 5
 )

@@ -66,20 +66,22 @@ func (h Hit) Created() time.Time  { return time.UnixMicro(h.CreatedAt).UTC() }
 func (h Hit) Modified() time.Time { return time.UnixMicro(h.ModifiedAt).UTC() }
 
 const (
+	// The candidates come first: by itself SQLite may go through all repositories in the order of trending instead.
 	fragHits = `SELECT r.id, r.type, r.namespace, r.name, r.visibility, r.gated, r.disabled, r.likes, r.downloads, r.trending, r.pipeline_tag,
-		r.sdk, r.created_at, r.modified_at, COUNT(*) OVER () AS total FROM repo r WHERE r.type = ?`
-	fragTop = `SELECT r.id, r.type, r.namespace, r.name, r.visibility, r.gated, r.disabled, r.likes, r.downloads, r.trending, r.pipeline_tag,
-		r.sdk, r.created_at, r.modified_at, 0 AS total FROM repo r WHERE r.type = ?`
-	fragWithWord = ` AND r.id IN (SELECT a.repo_id FROM (
+		r.sdk, r.created_at, r.modified_at, COUNT(*) OVER () AS total FROM (`
+	fragOfThem   = `) AS c CROSS JOIN repo r WHERE r.id = c.repo_id`
+	fragWithWord = `SELECT a.repo_id FROM (
 		SELECT w.repo_id FROM repo_word w WHERE w.type = ? AND w.visibility = 'public' AND w.word >= ? AND w.word < ? LIMIT ?) AS a`
 	fragOrHidden = ` UNION SELECT b.repo_id FROM (
 		SELECT w.repo_id FROM repo_word w WHERE w.type = ? AND w.visibility = 'private' AND w.word >= ? AND w.word < ? LIMIT ?) AS b`
 	fragOrOwned = ` UNION SELECT b.repo_id FROM (
 		SELECT w.repo_id FROM repo_word w WHERE w.owner_id IN (?) AND w.type = ? AND w.word >= ? AND w.word < ? LIMIT ?) AS b`
-	fragWithWordEnd = `)`
-	fragAlsoWord    = ` AND EXISTS (SELECT 1 FROM repo_word x WHERE x.repo_id = r.id AND x.word >= ? AND x.word < ?)`
-	fragPath        = ` AND r.id IN (SELECT c.id FROM (
-		SELECT p.id FROM repo p WHERE p.type = ? AND p.name_key >= ? AND p.name_key < ? LIMIT ?) AS c)`
+	fragNoOther = ` UNION SELECT '' AS repo_id` // what comes twice is dropped
+	fragPath    = `SELECT p.id AS repo_id FROM repo p WHERE p.type = ? AND p.name_key >= ? AND p.name_key < ? LIMIT ?`
+
+	fragTop = `SELECT r.id, r.type, r.namespace, r.name, r.visibility, r.gated, r.disabled, r.likes, r.downloads, r.trending, r.pipeline_tag,
+		r.sdk, r.created_at, r.modified_at, 0 AS total FROM repo r WHERE r.type = ?`
+	fragAlsoWord  = ` AND EXISTS (SELECT 1 FROM repo_word x WHERE x.repo_id = r.id AND x.word >= ? AND x.word < ?)`
 	fragPipelines = ` AND r.pipeline_tag IN (?)`
 	fragEnabled   = ` AND NOT r.disabled`
 	fragOwners    = ` AND r.owner_id IN (?)`
@@ -88,7 +90,7 @@ const (
 	fragTopFirst  = ` ORDER BY r.trending DESC, r.id LIMIT ?`
 )
 
-// Quicksearch gives the best matches that the actor may see: what trends first. It looks at 500 repositories of a word at
+// Quicksearch gives the best matches that the actor may see: what trends first. It looks at 250 repositories of a word at
 // most, so for one that very many have, it and the number of all matches are of some of them.
 func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]Hit, error) {
 	if len(q.Q) > maxQuickQ || !db.IsText(q.Q+q.Namespace+q.Library+strings.Join(q.Pipelines, "")) {
@@ -101,14 +103,15 @@ func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]
 	if err != nil {
 		return nil, err
 	}
-	b := statement{text: fragHits, args: []any{q.Type}}
+	b := statement{text: fragHits}
 	by := fragBestFirst
 	switch ns, rest, path := strings.Cut(strings.ToLower(strings.TrimSpace(q.Q)), "/"); {
 	case path:
 		key := strings.TrimSpace(ns) + "/" + strings.TrimSpace(rest)
 		b.add(fragPath, q.Type, key, hub.BehindPrefix(key), candidates)
+		b.add(fragOfThem)
 	case strings.TrimSpace(q.Q) == "":
-		b.text, by = fragTop, fragTopFirst
+		b, by = statement{text: fragTop, args: []any{q.Type}}, fragTopFirst
 	case !b.named(q.Type, hub.Words(q.Q), owners, all):
 		return nil, nil
 	}
@@ -140,8 +143,10 @@ func (b *statement) named(typ hub.RepoType, terms []string, owners []string, all
 		b.add(fragOrHidden, typ, from, to, candidates)
 	case len(owners) > 0:
 		b.add(fragOrOwned, owners, typ, from, to, candidates)
+	default:
+		b.add(fragNoOther)
 	}
-	b.add(fragWithWordEnd)
+	b.add(fragOfThem)
 	for _, t := range terms[1:] {
 		b.add(fragAlsoWord, t, hub.BehindPrefix(t))
 	}

@@ -47,6 +47,7 @@ func Seed(ctx context.Context, d *db.DB, size Size) error {
 	statements = append(statements, s.quotas()...)
 	statements = append(statements, s.events())
 	statements = append(statements, s.follows()...)
+	statements = append(statements, s.words()...)
 	if d.Dialect() == db.Postgres {
 		statements = append([]string{`SET LOCAL statement_timeout = 0`}, statements...)
 	}
@@ -121,5 +122,15 @@ func (s seeder) follows() []string {
 			s.id('a', fmt.Sprintf("i %% %d", s.Users)), s.id('a', fmt.Sprintf("(i * 17 + 1) %% %d", s.Users)), birth),
 		fmt.Sprintf(`INSERT INTO follow (follower_id, owner_id, kind, created_at) %s SELECT %s, %s, 'user', %s + i * 1000000 FROM s WHERE i > 0 ON CONFLICT DO NOTHING`, rows(s.Users), s.id('a', "i"), s.id('a', "0"), birth),
 		fmt.Sprintf(`INSERT INTO follow (follower_id, owner_id, kind, created_at) %s SELECT %s, %s, 'org', %s + i * 1000000 FROM s WHERE true ON CONFLICT DO NOTHING`, rows(s.Users), s.id('a', "i"), s.id('b', "0"), birth),
+	}
+}
+
+// words: each name and full name has two, one of them the same for all.
+func (s seeder) words() []string {
+	return []string{
+		`INSERT INTO namespace_word (owner_id, source, word, kind) SELECT owner_id, 'name', kind, kind FROM namespace WHERE name LIKE '%-%'`,
+		`INSERT INTO namespace_word (owner_id, source, word, kind) SELECT owner_id, 'name', substr(name, length(kind) + 2), kind FROM namespace WHERE name LIKE '%-%'`,
+		`INSERT INTO repo_word (repo_id, word, type, visibility, owner_id) SELECT id, 'repo', type, visibility, owner_id FROM repo`,
+		`INSERT INTO repo_word (repo_id, word, type, visibility, owner_id) SELECT id, substr(name, 6), type, visibility, owner_id FROM repo`,
 	}
 }

@@ -13,17 +13,22 @@ import (
 // The bounds of a search for people.
 const (
 	MaxFound    = 20
-	candidates  = 250 // owners that one word names and that are looked at
-	maxSearch   = 200 // bytes
+	candidates  = 250  // owners whose names begin so
+	scanned     = 2000 // owners that one word names
+	maxSearch   = 200  // bytes
 	searchTerms = 5
 )
 
 const (
 	fragFindUsers = `SELECT o.id, 'user' AS kind, o.name, o.fullname FROM users o WHERE o.disabled_at IS NULL`
 	fragFindOrgs  = `SELECT o.id, 'org' AS kind, o.name, o.fullname FROM orgs o WHERE 1 = 1`
-	fragWithWord  = ` AND o.id IN (SELECT a.owner_id FROM (
+	// By the beginning of the name as it is written, or by all words.
+	fragNamed = ` AND (o.id IN (SELECT a.owner_id FROM (
+		SELECT n.owner_id FROM namespace n WHERE n.kind = ? AND n.held_until IS NULL AND n.name_key >= ? AND n.name_key < ? LIMIT ?) AS a)`
+	fragOrWords  = ` OR (1 = 1`
+	fragWithWord = ` AND o.id IN (SELECT a.owner_id FROM (
 		SELECT w.owner_id FROM namespace_word w WHERE w.kind = ? AND w.word >= ? AND w.word < ? LIMIT ?) AS a)`
-	fragAlsoWord = ` AND EXISTS (SELECT 1 FROM namespace_word x WHERE x.owner_id = o.id AND x.word >= ? AND x.word < ?)`
+	fragEnd      = `))`
 	fragMemberOf = ` AND EXISTS (SELECT 1 FROM org_member m WHERE m.org_id = o.id AND m.user_id = ? AND m.role <> 'no_access')`
 	fragNameds   = ` ORDER BY CASE WHEN lower(o.name) = ? THEN 0 ELSE 1 END, o.name LIMIT ?`
 )
@@ -38,18 +43,20 @@ func (s *Service) Search(ctx context.Context, kind account.Kind, q, member strin
 	if len(terms) == 0 || strings.Contains(q, "/") {
 		return nil, nil // with a slash it is a repository's name
 	}
-	query, args := fragFindUsers, []any{string(kind), terms[0], hub.BehindPrefix(terms[0]), candidates}
+	key := strings.ToLower(strings.TrimSpace(q))
+	query, args := fragFindUsers, []any{string(kind), key, hub.BehindPrefix(key), candidates}
 	if kind == account.KindOrg {
 		query = fragFindOrgs
 	}
-	query += fragWithWord
-	for _, t := range terms[1:min(len(terms), searchTerms)] {
-		query, args = query+fragAlsoWord, append(args, t, hub.BehindPrefix(t))
+	query += fragNamed + fragOrWords
+	for _, t := range terms[:min(len(terms), searchTerms)] {
+		query, args = query+fragWithWord, append(args, string(kind), t, hub.BehindPrefix(t), scanned)
 	}
+	query += fragEnd
 	if member != "" && kind == account.KindOrg {
 		query, args = query+fragMemberOf, append(args, member)
 	}
 	var list []Someone
-	err := s.db.Select(ctx, &list, query+fragNameds, append(args, strings.ToLower(strings.TrimSpace(q)), min(limit, MaxFound))...)
+	err := s.db.Select(ctx, &list, query+fragNameds, append(args, key, min(limit, MaxFound))...)
 	return list, errs.Wrap("profile.Search", err)
 }

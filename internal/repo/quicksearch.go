@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -16,8 +17,9 @@ import (
 // The bounds of a quick search.
 const (
 	MaxQuick   = 20
-	candidates = 500 // repositories that one word names and that are looked at
-	maxQuickQ  = 200 // bytes
+	candidates = 250  // repositories that match and are put in order
+	scanned    = 1000 // repositories that the rarest word names and that are looked at for the other words
+	maxQuickQ  = 200  // bytes
 	quickTerms = 5
 )
 
@@ -70,18 +72,23 @@ const (
 	fragHits = `SELECT r.id, r.type, r.namespace, r.name, r.visibility, r.gated, r.disabled, r.likes, r.downloads, r.trending, r.pipeline_tag,
 		r.sdk, r.created_at, r.modified_at, COUNT(*) OVER () AS total FROM (`
 	fragOfThem   = `) AS c CROSS JOIN repo r WHERE r.id = c.repo_id`
-	fragWithWord = `SELECT a.repo_id FROM (
-		SELECT w.repo_id FROM repo_word w WHERE w.type = ? AND w.visibility = 'public' AND w.word >= ? AND w.word < ? LIMIT ?) AS a`
-	fragOrHidden = ` UNION SELECT b.repo_id FROM (
-		SELECT w.repo_id FROM repo_word w WHERE w.type = ? AND w.visibility = 'private' AND w.word >= ? AND w.word < ? LIMIT ?) AS b`
-	fragOrOwned = ` UNION SELECT b.repo_id FROM (
-		SELECT w.repo_id FROM repo_word w WHERE w.owner_id IN (?) AND w.type = ? AND w.word >= ? AND w.word < ? LIMIT ?) AS b`
+	fragWithWord = `SELECT a.repo_id FROM (SELECT w.repo_id FROM (
+		SELECT v.repo_id FROM repo_word v WHERE v.type = ? AND v.visibility = 'public' AND v.word >= ? AND v.word < ? LIMIT ?) AS w`
+	fragOrHidden = ` UNION SELECT a.repo_id FROM (SELECT w.repo_id FROM (
+		SELECT v.repo_id FROM repo_word v WHERE v.type = ? AND v.visibility = 'private' AND v.word >= ? AND v.word < ? LIMIT ?) AS w`
+	fragOrOwned = ` UNION SELECT a.repo_id FROM (SELECT w.repo_id FROM (
+		SELECT v.repo_id FROM repo_word v WHERE v.owner_id IN (?) AND v.type = ? AND v.word >= ? AND v.word < ? LIMIT ?) AS w`
+	fragMatching = ` WHERE 1 = 1`
+	fragAlsoWord = ` AND EXISTS (SELECT 1 FROM repo_word x WHERE x.repo_id = w.repo_id AND x.word >= ? AND x.word < ?)`
+	fragSome     = ` LIMIT ?) AS a`
+	fragHowMany  = `SELECT CAST(? AS BIGINT) AS place, COUNT(*) AS n FROM (
+		SELECT 1 AS one FROM repo_word v WHERE v.type = ? AND v.visibility = 'public' AND v.word >= ? AND v.word < ? LIMIT ?) AS a`
+	fragAnd     = ` UNION ALL `
 	fragNoOther = ` UNION SELECT '' AS repo_id` // what comes twice is dropped
 	fragPath    = `SELECT p.id AS repo_id FROM repo p WHERE p.type = ? AND p.name_key >= ? AND p.name_key < ? LIMIT ?`
 
 	fragTop = `SELECT r.id, r.type, r.namespace, r.name, r.visibility, r.gated, r.disabled, r.likes, r.downloads, r.trending, r.pipeline_tag,
 		r.sdk, r.created_at, r.modified_at, 0 AS total FROM repo r WHERE r.type = ?`
-	fragAlsoWord  = ` AND EXISTS (SELECT 1 FROM repo_word x WHERE x.repo_id = r.id AND x.word >= ? AND x.word < ?)`
 	fragPipelines = ` AND r.pipeline_tag IN (?)`
 	fragEnabled   = ` AND NOT r.disabled`
 	fragOwners    = ` AND r.owner_id IN (?)`
@@ -90,8 +97,9 @@ const (
 	fragTopFirst  = ` ORDER BY r.trending DESC, r.id LIMIT ?`
 )
 
-// Quicksearch gives the best matches that the actor may see: what trends first. It looks at 250 repositories of a word at
-// most, so for one that very many have, it and the number of all matches are of some of them.
+// Quicksearch gives the best matches that the actor may see: what trends first. It looks at 1,000
+// repositories of the rarest word and puts 250 of them in order, so for a word that very many have, it and the number of all
+// matches are of some of them.
 func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]Hit, error) {
 	if len(q.Q) > maxQuickQ || !db.IsText(q.Q+q.Namespace+q.Library+strings.Join(q.Pipelines, "")) {
 		return nil, errs.New(errs.Invalid, "A search is UTF-8 without NUL bytes, of at most %d bytes", maxQuickQ)
@@ -103,6 +111,13 @@ func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]
 	if err != nil {
 		return nil, err
 	}
+	terms := hub.Words(q.Q)
+	terms = terms[:min(len(terms), quickTerms)]
+	if !strings.Contains(q.Q, "/") {
+		if err := s.rarestFirst(ctx, q.Type, terms); err != nil {
+			return nil, errs.Wrap("repo.Quicksearch", err)
+		}
+	}
 	b := statement{text: fragHits}
 	by := fragBestFirst
 	switch ns, rest, path := strings.Cut(strings.ToLower(strings.TrimSpace(q.Q)), "/"); {
@@ -112,7 +127,7 @@ func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]
 		b.add(fragOfThem)
 	case strings.TrimSpace(q.Q) == "":
 		b, by = statement{text: fragTop, args: []any{q.Type}}, fragTopFirst
-	case !b.named(q.Type, hub.Words(q.Q), owners, all):
+	case !b.named(q.Type, terms, owners, all):
 		return nil, nil
 	}
 	if err := s.visible(ctx, actor, &b); err != nil {
@@ -129,27 +144,59 @@ func (s *Service) Quicksearch(ctx context.Context, actor hub.Actor, q Quick) ([]
 	return hits, nil
 }
 
-// named keeps the repositories whose names have words that begin as all terms do. The longest names the candidates.
+// rarestFirst orders words by how many repositories each names, as far as those that would be looked at count.
+func (s *Service) rarestFirst(ctx context.Context, typ hub.RepoType, terms []string) error {
+	if len(terms) < 2 {
+		return nil
+	}
+	b := statement{}
+	for i, t := range terms {
+		if i > 0 {
+			b.add(fragAnd)
+		}
+		b.add(fragHowMany, i, typ, t, hub.BehindPrefix(t), scanned)
+	}
+	var counts []struct{ Place, N int }
+	if err := b.selectInto(ctx, s.db, &counts); err != nil {
+		return err
+	}
+	many := map[string]int{}
+	for _, c := range counts {
+		many[terms[c.Place]] = c.N
+	}
+	slices.SortStableFunc(terms, func(x, y string) int {
+		return cmp.Or(cmp.Compare(many[x], many[y]), cmp.Compare(utf8.RuneCountInString(y), utf8.RuneCountInString(x)))
+	})
+	return nil
+}
+
+// named makes candidates of the repositories whose names have words that begin as all terms do; the first term is to be
+// the one that names the fewest.
 func (b *statement) named(typ hub.RepoType, terms []string, owners []string, all bool) bool {
 	if len(terms) == 0 {
 		return false
 	}
-	terms = terms[:min(len(terms), quickTerms)]
-	slices.SortStableFunc(terms, func(x, y string) int { return utf8.RuneCountInString(y) - utf8.RuneCountInString(x) })
 	from, to := terms[0], hub.BehindPrefix(terms[0])
-	b.add(fragWithWord, typ, from, to, candidates)
+	rest := func() {
+		b.add(fragMatching)
+		for _, t := range terms[1:] {
+			b.add(fragAlsoWord, t, hub.BehindPrefix(t))
+		}
+		b.add(fragSome, candidates)
+	}
+	b.add(fragWithWord, typ, from, to, scanned)
+	rest()
 	switch {
 	case all:
-		b.add(fragOrHidden, typ, from, to, candidates)
+		b.add(fragOrHidden, typ, from, to, scanned)
+		rest()
 	case len(owners) > 0:
-		b.add(fragOrOwned, owners, typ, from, to, candidates)
+		b.add(fragOrOwned, owners, typ, from, to, scanned)
+		rest()
 	default:
 		b.add(fragNoOther)
 	}
 	b.add(fragOfThem)
-	for _, t := range terms[1:] {
-		b.add(fragAlsoWord, t, hub.BehindPrefix(t))
-	}
 	return true
 }
 

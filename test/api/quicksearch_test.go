@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -168,4 +169,36 @@ func TestTrending(t *testing.T) {
 			t.Error(m)
 		}
 	})
+}
+
+// TestARareWordIsFoundBesideACommonOne: what very many have in common does not hide the one that is asked for.
+func TestARareWordIsFoundBesideACommonOne(t *testing.T) {
+	t.Parallel()
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/common-x77", false)
+	h.User("user-x77")
+	err := h.App.DB().Tx(t.Context(), func(tx *db.Tx) error {
+		for _, sql := range []string{
+			`WITH RECURSIVE s (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < 3000)
+				INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, created_at, modified_at)
+				SELECT printf('a%023x', i), 'model', 'o', 'o', 'common-' || i, 'o/common-' || i, 'o', 'public', 1, 1 FROM s`,
+			`INSERT INTO repo_word (repo_id, word, type, visibility, owner_id) SELECT id, 'common', type, visibility, owner_id FROM repo WHERE owner_id = 'o'`,
+			`WITH RECURSIVE s (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < 3000)
+				INSERT INTO namespace_word (owner_id, source, word, kind) SELECT printf('0%023x', i), 'name', 'user', 'user' FROM s`,
+		} {
+			if _, err := tx.Exec(t.Context(), sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{"q=common-x77": "alice/common-x77", "q=x77+common": "alice/common-x77", "q=user-x77": "@user-x77"} {
+		if got := ok[quick](t, query, get(h, nobody, "/api/quicksearch?"+query)).String(); got != want {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
 }

@@ -74,7 +74,8 @@ func (s *Service) Drop(ctx context.Context, tx *db.Tx, repoID string) {
 // Allow lets the transaction go over quotas: it adds little so that much can be removed after it.
 func (s *Service) Allow(ctx context.Context, tx *db.Tx) { s.ledger(ctx, tx).free = true }
 
-// settle writes the rows: repositories, then owners, each in the order of their ids.
+// settle writes the rows: repositories, then owners, each in the order of their ids. Of a repository its row in repo comes
+// first, as everybody else who changes one locks it first: two orders are a deadlock.
 func (l *ledger) settle(ctx context.Context, tx *db.Tx) error {
 	def, err := l.s.Defaults(ctx, tx)
 	if err != nil {
@@ -131,13 +132,12 @@ func (l *ledger) settleRepo(ctx context.Context, tx *db.Tx, def Defaults, id str
 	if more := now.total() - before; more > 0 && e.asked && !l.free && full(limit, before, more) {
 		return overRepo(limit, before, more)
 	}
-	if err := putRepo(ctx, tx, &now, old == nil); err != nil {
-		return err
-	}
 	if l.s.Record != nil && now.total() != before {
-		return l.s.Record(ctx, tx, id, now.total())
+		if err := l.s.Record(ctx, tx, id, now.total()); err != nil {
+			return err
+		}
 	}
-	return nil
+	return putRepo(ctx, tx, &now, old == nil)
 }
 
 // count adds a repository to its owner, or with -1 takes it away.

@@ -23,10 +23,11 @@ func newCode() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// codeHash is what of a code is kept; empty for what cannot be one.
+// codeHash is what of a code is kept. It is never empty, which stands for a code that is yet to be made: what cannot be a
+// code has the hash of none.
 func codeHash(code string) string {
-	if code == "" || len(code) > maxCode {
-		return ""
+	if len(code) > maxCode {
+		code = ""
 	}
 	return secretHash(code)
 }

@@ -173,7 +173,8 @@ func deadInvite() error {
 	return errs.New(errs.NotFound, "This invitation is not valid any more: ask for a new one")
 }
 
-// AcceptInvite makes a user who has an account already a member of the organisation that a link invites to.
+// AcceptInvite makes a user who has an account already a member of the organisation that a link invites to. One that was
+// sent to an address is for who has proven it.
 func (s *Service) AcceptInvite(ctx context.Context, code, userID string) (*Invite, error) {
 	inv, err := s.FindInvite(ctx, code)
 	if err != nil {
@@ -186,6 +187,9 @@ func (s *Service) AcceptInvite(ctx context.Context, code, userID string) (*Invit
 		user, err := findUser(ctx, tx, getUserByID, userID)
 		if err != nil {
 			return err
+		}
+		if inv.Email != "" && !(user.EmailVerified && strings.EqualFold(user.Email, inv.Email)) {
+			return errs.New(errs.Forbidden, "This invitation is for the address that it was sent to: confirm that it is yours in your settings, then open the link again")
 		}
 		if err := s.useInvite(ctx, tx, inv); err != nil {
 			return err

@@ -258,7 +258,7 @@ const (
 
 	getPendingByCode = `
 		SELECT p.user_id, u.name AS user_name, p.email, u.awaits_email, p.expires_at
-		FROM email_pending p JOIN users u ON u.id = p.user_id WHERE p.code_hash = ?`
+		FROM email_pending p JOIN users u ON u.id = p.user_id WHERE p.code_hash = ? AND p.code_hash <> ''`
 
 	renewPending   = `UPDATE email_pending SET created_at = ?, expires_at = ? WHERE user_id = ?`
 	setPendingCode = `UPDATE email_pending SET code_hash = ? WHERE user_id = ?`
@@ -286,7 +286,7 @@ const (
 
 	getInvite = `
 		SELECT id, email, org_id, role, max_uses, uses, created_by, created_at, expires_at
-		FROM hub_invite WHERE code_hash = ? AND expires_at > ? AND uses < max_uses`
+		FROM hub_invite WHERE code_hash = ? AND code_hash <> '' AND expires_at > ? AND uses < max_uses`
 
 	getInviteByID = `
 		SELECT id, email, org_id, role, max_uses, uses, created_by, created_at, expires_at

@@ -180,7 +180,7 @@ func TestEveryDoorKeepsToTheQuota(t *testing.T) {
 		owner("commit", commit(h, alice, "alice/full", header("add"), file("f", small)))
 		owner("preupload", post(h, alice, "/api/models/alice/full/preupload/main", dict{"files": []dict{{"path": "w.safetensors", "size": 5000, "sample": ""}}}))
 		refused(t, "move", post(h, alice, "/api/repos/move", dict{"fromRepo": "alice/open", "toRepo": "acme/open", "type": "model"}), http.StatusPaymentRequired, "", "storage quota of acme for public repositories")
-		owner("visibility", h.Do(alice, "PUT", "/api/models/alice/open/settings", dict{"private": true}))
+		refused(t, "visibility", h.Do(alice, "PUT", "/api/models/alice/open/settings", dict{"private": true}), http.StatusBadRequest, "", "storage quota of", "private repositories", "administrator")
 		owner("duplicate", post(h, alice, "/api/models/alice/open/duplicate", dict{"repository": "alice/again", "private": true}))
 		item := largeList(h, alice, "alice/open", "?xet=true")[0]
 		owner("copy", copyModel(h, alice, "alice/open", "alice/full", dict{"xetHash": item.XetHash, "sha256": item.Oid}))

@@ -1,6 +1,7 @@
 package hubapi
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -102,9 +103,18 @@ func (a *API) setRepoSettings(w http.ResponseWriter, r *http.Request) error {
 	}
 	out, err := a.Repos.SetSettings(r.Context(), st.Actor, st.Repo, in)
 	if err != nil {
-		return err
+		return withoutRoom(err)
 	}
 	return httpd.JSON(w, r, http.StatusOK, out)
+}
+
+// withoutRoom gives a change of visibility that goes over a quota the status that the Settings API has for it.
+func withoutRoom(err error) error {
+	var e *errs.Error
+	if errors.As(err, &e) && (e.Kind == errs.PaymentRequired || e.Kind == errs.TooLarge) {
+		e.Kind = errs.Invalid
+	}
+	return err
 }
 
 func (a *API) lfsSettings(w http.ResponseWriter, r *http.Request) error {

@@ -125,7 +125,7 @@ func tokenRotate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			value, _, err := a.Accounts().RotateToken(c.Context(), u.ID, args[1])
+			value, _, err := a.Accounts().RotateToken(c.Context(), hub.Actor{}, u.ID, args[1])
 			if err == nil {
 				fmt.Fprintln(c.OutOrStdout(), value)
 			}

@@ -61,7 +61,7 @@ func (r actorRow) actor() hub.Actor {
 	a := hub.Actor{UserID: r.UserID, Name: r.Name, SiteAdmin: r.SiteAdmin}
 	if r.TokenID != "" {
 		a.Proof, a.TokenID, a.TokenName, a.Token = proofOf(r.Client), r.TokenID, r.TokenName, hub.TokenRole(r.Role)
-		a.Rotations, a.Scopes, a.Barred = r.Rotations, decodeScopes(r.Role, r.Scopes), barredSet(r.Barred)
+		a.Rotations, a.Scopes, a.Barred, a.Ends = r.Rotations, decodeScopes(r.Role, r.Scopes), barredSet(r.Barred), fromMicros(r.ExpiresAt)
 	}
 	return a
 }

@@ -70,7 +70,7 @@ func orEmpty(s *string) string {
 
 // AddSSHKey gives a user a key. by is who does it; the zero actor is the operator of the hub.
 func (s *Service) AddSSHKey(ctx context.Context, by hub.Actor, userID string, n NewSSHKey) (*SSHKey, error) {
-	row, err := s.newKeyRow(n)
+	row, err := s.newKeyRow(by, n)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Service) AddSSHKey(ctx context.Context, by hub.Actor, userID string, n 
 
 // AddDeployKey gives a repository a key of its own. Whether the actor may is the caller's to ask.
 func (s *Service) AddDeployKey(ctx context.Context, by hub.Actor, r hub.RepoRow, n NewSSHKey) (*SSHKey, error) {
-	row, err := s.newKeyRow(n)
+	row, err := s.newKeyRow(by, n)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,10 @@ func (s *Service) AddDeployKey(ctx context.Context, by hub.Actor, r hub.RepoRow,
 	return row.key(), nil
 }
 
-func (s *Service) newKeyRow(n NewSSHKey) (sshKeyRow, error) {
+func (s *Service) newKeyRow(by hub.Actor, n NewSSHKey) (sshKeyRow, error) {
+	if err := outlives(by, time.Time{}); err != nil { // a key has no end
+		return sshKeyRow{}, err
+	}
 	key, comment, err := parsePublicKey(n.Key)
 	if err != nil {
 		return sshKeyRow{}, err

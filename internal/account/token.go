@@ -43,6 +43,7 @@ type NewToken struct {
 	Scopes    *hub.Scopes   // of a fine-grained one
 	Value     string
 	ExpiresAt time.Time
+	By        hub.Actor // who asks for it: the token ends no later than that proof. The zero actor is the operator
 }
 
 type tokenRow struct {
@@ -69,6 +70,9 @@ func (r tokenRow) token() *Token {
 // CreateToken makes a token and returns its value, which is not kept.
 func (s *Service) CreateToken(ctx context.Context, userID string, n NewToken) (value string, t *Token, err error) {
 	if value, err = checkNewToken(&n, s.now()); err != nil {
+		return "", nil, err
+	}
+	if err := outlives(n.By, n.ExpiresAt); err != nil {
 		return "", nil, err
 	}
 	row := tokenRow{
@@ -105,6 +109,16 @@ func checkNewToken(n *NewToken, now time.Time) (value string, err error) {
 		return "", errs.New(errs.Invalid, "A token to import must have %d to %d printable ASCII characters and no space", minImported, maxImported)
 	}
 	return n.Value, nil
+}
+
+// outlives refuses what would be good for longer than the proof that makes it: who gets hold of a token for a day must
+// not have the account for ever. A zero end is none.
+func outlives(by hub.Actor, end time.Time) error {
+	if by.Ends.IsZero() || !end.IsZero() && !end.After(by.Ends) {
+		return nil
+	}
+	return errs.New(errs.Forbidden, "This access token expires on %s, and makes no proof that is good for longer: name an earlier end, or use a session or a token that does not expire",
+		by.Ends.UTC().Format("2 January 2006, 15:04 UTC"))
 }
 
 func unprintable(c rune) bool { return c <= ' ' || c > '~' }

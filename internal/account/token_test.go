@@ -107,7 +107,7 @@ func TestRotateToken(t *testing.T) {
 		noError(t, err)
 		before, err := s.Authenticate(ctx, old)
 		noError(t, err)
-		value, again, err := s.RotateToken(ctx, u.ID, "ci")
+		value, again, err := s.RotateToken(ctx, hub.Actor{}, u.ID, "ci")
 		noError(t, err)
 		if again.ID != tok.ID || again.Hint == tok.Hint || value == old || again.Scopes == nil {
 			t.Fatalf("rotated %+v", again)
@@ -126,10 +126,10 @@ func TestRotateToken(t *testing.T) {
 		if p.ProofID() != after.ProofID() {
 			t.Errorf("presented as %q, is %q", p.ProofID(), after.ProofID())
 		}
-		_, _, err = s.RotateToken(ctx, u.ID, "none")
+		_, _, err = s.RotateToken(ctx, hub.Actor{}, u.ID, "none")
 		wantKind(t, err, errs.NotFound)
 		noError(t, s.RevokeToken(ctx, u.ID, tok.ID))
-		_, _, err = s.RotateToken(ctx, u.ID, tok.ID)
+		_, _, err = s.RotateToken(ctx, hub.Actor{}, u.ID, tok.ID)
 		wantKind(t, err, errs.NotFound)
 	})
 }

@@ -12,12 +12,15 @@ import (
 )
 
 // RotateToken gives a user's token, named by its id or its name, a new value. The old one is good for nothing from then
-// on, nor is what was made by it; name, role, scopes and expiry stay.
-func (s *Service) RotateToken(ctx context.Context, userID, idOrName string) (value string, t *Token, err error) {
+// on, nor is what was made by it; name, role, scopes and expiry stay. by is who does it; the zero actor is the operator.
+func (s *Service) RotateToken(ctx context.Context, by hub.Actor, userID, idOrName string) (value string, t *Token, err error) {
 	value = randomToken()
 	err = s.write(ctx, func(tx *db.Tx) error {
 		row, err := findToken(ctx, tx, userID, idOrName)
 		if err != nil {
+			return err
+		}
+		if err := outlives(by, fromMicros(row.ExpiresAt)); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, rotateToken, secretHash(value), tokenHint(value), row.ID); err != nil {

@@ -72,6 +72,11 @@ func (a *Authorizer) Repo(ctx context.Context, actor hub.Actor, s Subject, r Rig
 		return mayReadContent(actor, s, g)
 	case RepoWrite, RepoSettings, RepoAdmin:
 		return mayChangeRepo(actor, s, g, r)
+	case RepoKeyAdd:
+		if err := mayChangeRepo(actor, s, g, RepoSettings); err != nil {
+			return err
+		}
+		return ownAccount(actor)
 	}
 	return unknownRight(r)
 }

@@ -36,6 +36,7 @@ const (
 	RepoWrite    Right = "repo-write"    // commits, branches, tags
 	RepoSettings Right = "repo-settings" // visibility, gating, features
 	RepoAdmin    Right = "repo-admin"    // delete, move
+	RepoKeyAdd   Right = "repo-key-add"  // as RepoSettings, by a proof that opens the account too: a key is good for longer than any other
 )
 
 // The rights that the request proves by itself; its handler checks the proof.
@@ -48,7 +49,7 @@ const (
 // Rights are all of them, for tests that go through all.
 var Rights = []Right{
 	Public, SignedIn, Write, WriteBody, Account, SiteRead, SiteAdmin, OwnerRead, OwnerFollow, OwnerMember, OwnerSettingsRead, OwnerAdmin,
-	RepoRead, RepoLike, RepoContent, RepoWrite, RepoSettings, RepoAdmin, XetRead, XetWrite, Signed,
+	RepoRead, RepoLike, RepoContent, RepoWrite, RepoSettings, RepoAdmin, RepoKeyAdd, XetRead, XetWrite, Signed,
 }
 
 // Subject is what a decision needs to know of a repository.

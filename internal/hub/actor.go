@@ -1,6 +1,9 @@
 package hub
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // Role is what a member may do in an organisation; roles are ordered.
 type Role string
@@ -58,6 +61,8 @@ type Actor struct {
 	TokenName string    // display name of the token or key
 	Token     TokenRole // empty for a session, which may do all that its user may
 
+	// Ends is when the token expires; zero: never. It makes no proof that is good for longer.
+	Ends time.Time
 	// Rotations is how many values the token had before the one that was shown.
 	Rotations int64
 	// Scopes are what a fine-grained token is for; nil: the proof is none. Only authz reads them.

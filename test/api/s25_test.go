@@ -89,7 +89,7 @@ func TestS25LostRightsAreLostWithinASecond(t *testing.T) {
 				return accounts.RevokeToken(ctx, u.ID, k.ID)
 			}},
 			{"token rotated", true, s25{closesReads: true, closesWrites: true, only: "token"}, func(_ *s25, u *account.User, k *account.Token) error {
-				_, _, err := accounts.RotateToken(ctx, u.ID, k.ID)
+				_, _, err := accounts.RotateToken(ctx, hub.Actor{}, u.ID, k.ID)
 				return err
 			}},
 			{"token found", true, s25{closesReads: true, closesWrites: true, only: "token"}, func(s *s25, _ *account.User, _ *account.Token) error {

@@ -125,6 +125,7 @@ var table = map[authz.Right]row{
 	authz.RepoWrite:    changing,
 	authz.RepoSettings: changing,
 	authz.RepoAdmin:    changing,
+	authz.RepoKeyAdd:   changing,
 	//                               asrcwoORA-x
 	authz.Public:    row{noRepo: "AAAAAAAAAII", public: reading[public], private: reading[private], absent: reading[absent], gatedState: reading[gatedState], moved: reading[moved], movedHidden: reading[movedHidden]},
 	authz.SignedIn:  row{noRepo: "SAAAAAAAAII"},

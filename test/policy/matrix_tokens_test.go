@@ -110,7 +110,7 @@ func (by furtherCaller) expected(rt httpd.Route, p probe, rows row, state, plura
 	}
 	want, _ = expected(rt, p, rows, by.like, state, plural)
 	switch {
-	case rt.Right == authz.RepoLike && (want == admitted || want == redirected), p.creates && want == admitted && !by.creates:
+	case (rt.Right == authz.RepoLike || rt.Right == authz.RepoKeyAdd) && (want == admitted || want == redirected), p.creates && want == admitted && !by.creates:
 		want = forbidden
 	}
 	return want, true

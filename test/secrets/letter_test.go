@@ -92,7 +92,7 @@ func (l *life) rotate() {
 		if err != nil {
 			l.Fatal(err)
 		}
-		next, _, err := accounts.RotateToken(l.Context(), p.id, fmt.Sprint("fine-", i))
+		next, _, err := accounts.RotateToken(l.Context(), hub.Actor{}, p.id, fmt.Sprint("fine-", i))
 		if err != nil {
 			l.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func (a *API) keyRoutes() []httpd.Route {
 		{ID: "addKey", Method: post, Path: "/api/user/keys", Right: authz.Account, Handler: a.addKey},
 		{ID: "deleteKey", Method: del, Path: "/api/user/keys/{key}", Right: authz.Account, Handler: a.deleteKey},
 		{ID: "listDeployKeys", Method: get, Path: repoPath + "/keys", Right: authz.RepoSettings, Handler: a.listDeployKeys},
-		{ID: "addDeployKey", Method: post, Path: repoPath + "/keys", Right: authz.RepoSettings, Handler: a.addDeployKey},
+		{ID: "addDeployKey", Method: post, Path: repoPath + "/keys", Right: authz.RepoKeyAdd, Handler: a.addDeployKey},
 		{ID: "deleteDeployKey", Method: del, Path: repoPath + "/keys/{key}", Right: authz.RepoSettings, Handler: a.deleteDeployKey},
 	}
 }

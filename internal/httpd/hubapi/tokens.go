@@ -163,7 +163,7 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err := httpd.ReadJSON(w, r, maxTokenBody, &b); err != nil {
 		return err
 	}
-	n := account.NewToken{Name: b.Name, Role: b.Role}
+	n := account.NewToken{Name: b.Name, Role: b.Role, By: httpd.Of(r).Actor}
 	if b.ExpiresAt != nil {
 		n.ExpiresAt = *b.ExpiresAt
 	}
@@ -237,7 +237,7 @@ func (a *API) entity(r *http.Request, typ, name, id string) (string, error) {
 }
 
 func (a *API) rotateToken(w http.ResponseWriter, r *http.Request) error {
-	value, t, err := a.Accounts.RotateToken(r.Context(), httpd.Of(r).Actor.UserID, httpd.Param(r, "token"))
+	value, t, err := a.Accounts.RotateToken(r.Context(), httpd.Of(r).Actor, httpd.Of(r).Actor.UserID, httpd.Param(r, "token"))
 	if err != nil {
 		return err
 	}

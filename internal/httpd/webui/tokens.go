@@ -145,7 +145,7 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) newToken(r *http.Request, form url.Values) (value string, err error) {
-	n := account.NewToken{Name: form.Get("name"), Role: hub.TokenRole(form.Get("role"))}
+	n := account.NewToken{Name: form.Get("name"), Role: hub.TokenRole(form.Get("role")), By: httpd.Of(r).Actor}
 	for _, l := range tokenLives {
 		if l.Days == form.Get("life") && l.life > 0 {
 			n.ExpiresAt = time.Now().Add(l.life)
@@ -162,7 +162,7 @@ func (a *API) newToken(r *http.Request, form url.Values) (value string, err erro
 
 // rotateToken gives a token a new value, which is shown once.
 func (a *API) rotateToken(w http.ResponseWriter, r *http.Request) error {
-	value, _, err := a.Accounts.RotateToken(r.Context(), httpd.Of(r).Actor.UserID, httpd.Param(r, "token"))
+	value, _, err := a.Accounts.RotateToken(r.Context(), httpd.Of(r).Actor, httpd.Of(r).Actor.UserID, httpd.Param(r, "token"))
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (a *App) build(ctx context.Context) error {
 	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes,
 			Release: cfg.LFS.Release, ReleaseGrace: cfg.LFS.ReleaseGrace}})
-	a.audit = audit.New(a.db, a.accounts, a.repos)
+	a.audit = audit.New(a.db, a.accounts, a.orgs, a.repos)
 	a.profiles = profile.New(profile.Deps{DB: a.db, Blobs: a.blobs, Jobs: a.jobs, SetFullname: a.accounts.SetFullname, Log: a.log})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})

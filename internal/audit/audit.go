@@ -3,14 +3,15 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/repo"
 )
 
@@ -59,12 +60,13 @@ const nobodyID = "000000000000000000000000"
 type Service struct {
 	db       *db.DB
 	accounts *account.Service
+	orgs     *org.Service
 	repos    *repo.Service
 }
 
 // New makes a service.
-func New(d *db.DB, accounts *account.Service, repos *repo.Service) *Service {
-	return &Service{d, accounts, repos}
+func New(d *db.DB, accounts *account.Service, orgs *org.Service, repos *repo.Service) *Service {
+	return &Service{d, accounts, orgs, repos}
 }
 
 // List reads a page of what q picks, the newest first. The cursor of the next page is empty at the end.
@@ -79,6 +81,9 @@ func (s *Service) List(ctx context.Context, q Query, p hub.Page) (list []Entry, 
 		return nil, "", err
 	}
 	p = p.Clamp(100, event.MaxPage)
+	if q.searchesHidden() {
+		return s.listShown(ctx, q, before, p.Limit)
+	}
 	events, err := event.List(ctx, s.db, q.filter, before, p.Limit)
 	if err != nil {
 		return nil, "", err
@@ -86,8 +91,25 @@ func (s *Service) List(ctx context.Context, q Query, p hub.Page) (list []Entry, 
 	if len(events) == p.Limit {
 		next = fmt.Sprint(events[p.Limit-1].ID)
 	}
-	list, err = s.entries(ctx, events)
+	list, err = s.entries(ctx, q, events)
 	return q.sift(list), next, err
+}
+
+// listShown is List for a search in what is hidden of some entries: that there is a next page must not tell of them.
+func (s *Service) listShown(ctx context.Context, q Query, before int64, limit int) (list []Entry, next string, err error) {
+	full := errors.New("the page is full")
+	err = s.walk(ctx, q, before, func(e Entry) error {
+		if len(list) == limit {
+			next = fmt.Sprint(list[limit-1].EventID)
+			return full
+		}
+		list = append(list, e)
+		return nil
+	})
+	if errors.Is(err, full) {
+		err = nil
+	}
+	return list, next, err
 }
 
 // Export gives each entry of an owner that the Hub's audit log has a type for to f, the newest first, MaxExport at most.
@@ -98,14 +120,19 @@ func (s *Service) Export(ctx context.Context, q Query, f func(Entry) error) erro
 	if err := s.resolve(ctx, &q); err != nil {
 		return err
 	}
-	for before, left := int64(0), MaxExport; left > 0; {
+	return s.walk(ctx, q, 0, f)
+}
+
+// walk gives each entry that q picks to f, MaxExport at most.
+func (s *Service) walk(ctx context.Context, q Query, before int64, f func(Entry) error) error {
+	for left := MaxExport; left > 0; {
 		events, err := event.List(ctx, s.db, q.filter, before, min(left, event.MaxPage))
 		if err != nil || len(events) == 0 {
 			return err
 		}
 		left -= len(events)
 		before = events[len(events)-1].ID
-		list, err := s.entries(ctx, events)
+		list, err := s.entries(ctx, q, events)
 		if err != nil {
 			return err
 		}
@@ -140,7 +167,7 @@ func (s *Service) resolve(ctx context.Context, q *Query) error {
 }
 
 // entries makes what is shown of events. What it has to look up it looks up for all at once.
-func (s *Service) entries(ctx context.Context, events []event.Event) ([]Entry, error) {
+func (s *Service) entries(ctx context.Context, q Query, events []event.Event) ([]Entry, error) {
 	var users, tokens, rows []string
 	for _, e := range events {
 		users, tokens, rows = append(users, e.ActorID), append(tokens, e.TokenID), append(rows, e.RepoID)
@@ -164,7 +191,7 @@ func (s *Service) entries(ctx context.Context, events []event.Event) ([]Entry, e
 			list[i].Token = &Token{Type: "access_token", ID: e.TokenID, Role: t.Role, Last4: t.Last4, Deleted: t.Revoked}
 		}
 	}
-	return list, nil
+	return s.hideStrangers(ctx, q, events, list)
 }
 
 func entry(e event.Event, names map[string]string, repos map[string]hub.RepoID) Entry {
@@ -193,7 +220,7 @@ func author(e event.Event, names map[string]string) Author {
 		a.User = name
 	case e.ActorID == "", e.ActorID == event.CLI:
 		a.ID, a.Type = nobodyID, "system"
-	case strings.HasPrefix(e.ActorName, "deploy key"):
+	case byDeployKey(e):
 		a.Type = "system"
 	default:
 		a.Deleted = true

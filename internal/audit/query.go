@@ -15,6 +15,8 @@ type Query struct {
 	filter event.Filter
 	typ    string   // the Hub's or our own; empty: all
 	words  []string // each in the message, in lower case
+
+	forAdmins bool // of the organisation whose log it is
 }
 
 const (

@@ -47,6 +47,24 @@ func roleOf(ctx context.Context, q db.Queryer, orgID, userID string) (role hub.R
 	return hub.Role(word), err == nil, err
 }
 
+// MembersAmong says which of some users, up to a few thousand, are members, also those without access.
+func (s *Service) MembersAmong(ctx context.Context, orgID string, userIDs []string) (map[string]bool, error) {
+	members := map[string]bool{}
+	if len(userIDs) == 0 {
+		return members, nil
+	}
+	query, args, err := db.In(membersAmong, orgID, userIDs)
+	if err != nil {
+		return nil, errs.Wrap("org.MembersAmong", err)
+	}
+	var ids []string
+	err = s.db.Select(ctx, &ids, query, args...)
+	for _, id := range ids {
+		members[id] = true
+	}
+	return members, errs.Wrap("org.MembersAmong", err)
+}
+
 // OrgsOf lists the organisations of a user by name; it is account.Options.Orgs.
 func (s *Service) OrgsOf(ctx context.Context, userID string) ([]account.Membership, error) {
 	var rows []struct {

@@ -34,6 +34,7 @@ const (
 	insertMember = `INSERT INTO org_member (org_id, user_id, role, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	setRole      = `UPDATE org_member SET role = ? WHERE org_id = ? AND user_id = ?`
 	getRole      = `SELECT role FROM org_member WHERE org_id = ? AND user_id = ?`
+	membersAmong = `SELECT user_id FROM org_member WHERE org_id = ? AND user_id IN (?)`
 	deleteMember = `DELETE FROM org_member WHERE org_id = ? AND user_id = ?`
 	rolesOfUser  = `SELECT org_id, role FROM org_member WHERE user_id = ?`
 	countLed     = `SELECT COUNT(*) FROM org_member WHERE user_id = ? AND role = 'admin'`

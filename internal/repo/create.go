@@ -161,11 +161,16 @@ func (s *Service) land(ctx context.Context, tx *db.Tx, r *Repo, c *firstCommit) 
 
 // record writes an event about a repository. Its data names the repository, since the row may be gone when it is read.
 func (s *Service) record(ctx context.Context, tx *db.Tx, kind string, actor hub.Actor, r *Repo, more map[string]any) error {
+	return s.recordFor(ctx, tx, r.OwnerID, kind, actor, r, more)
+}
+
+// recordFor writes an event on a repository into somebody's log.
+func (s *Service) recordFor(ctx context.Context, tx *db.Tx, ownerID, kind string, actor hub.Actor, r *Repo, more map[string]any) error {
 	data := map[string]any{"type": string(r.Type), "name": r.ID().String(), "private": r.Private()}
 	for k, v := range more {
 		data[k] = v
 	}
-	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: kind, ActorID: actor.UserID, Data: data, At: s.now()})
+	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: ownerID, Kind: kind, ActorID: actor.UserID, Data: data, At: s.now()})
 }
 
 func existsAlready(id hub.RepoID) *errs.Error {

@@ -49,7 +49,8 @@ func (s *Service) Unlike(ctx context.Context, actor hub.Actor, r *Repo) error {
 	}))
 }
 
-// liked keeps the repository's number in step with the rows and records what changed, if anything did.
+// liked keeps the repository's number in step with the rows and records what changed, if anything did. It belongs to the log
+// of who likes: the owner's would fill with strangers, and show from where they came.
 func (s *Service) liked(ctx context.Context, tx *db.Tx, kind string, actor hub.Actor, r *Repo, changed int64, err error) error {
 	if err != nil || changed == 0 {
 		return err
@@ -57,7 +58,7 @@ func (s *Service) liked(ctx context.Context, tx *db.Tx, kind string, actor hub.A
 	if _, err := tx.Exec(ctx, countLikes, r.RowID, r.RowID); err != nil {
 		return err
 	}
-	return s.record(ctx, tx, kind, actor, r, nil)
+	return s.recordFor(ctx, tx, actor.UserID, kind, actor, r, nil)
 }
 
 // Likes reports whether a user likes a repository.

@@ -11,14 +11,15 @@ import (
 )
 
 type auditEntry struct {
-	ID      string `json:"_id"`
-	Type    string
-	Kind    string
-	Repo    string
-	Message string
-	IP      string
-	Author  struct{ User, Type string }
-	Token   *struct {
+	ID        string `json:"_id"`
+	Type      string
+	Kind      string
+	Repo      string
+	Message   string
+	IP        string
+	UserAgent string
+	Author    struct{ User, Type string }
+	Token     *struct {
 		ID, Role, Last4 string
 		Deleted         bool
 	}
@@ -83,6 +84,64 @@ func TestAuditLogOfAnOrganization(t *testing.T) {
 		}
 		if a := h.Do(ann, http.MethodGet, log+"/export", nil); a.Status != http.StatusForbidden {
 			t.Errorf("a writer reads the log: %d", a.Status)
+		}
+	})
+}
+
+// An organisation's admins do not learn from where, with what client and by which token strangers came, nor by searching
+// for an address page by page; likes, which any stranger can give, are not in their log at all.
+func TestAnOrganizationsLogDoesNotShowWhereStrangersAre(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		boss, ann, eve := h.User("boss"), h.User("ann"), h.User("eve")
+		h.Org("acme", boss, map[string]hub.Role{"ann": hub.RoleWrite})
+		h.CreateRepo(ann, hub.Model, "acme/open", false)
+		h.JSON(boss, http.MethodPatch, "/api/organizations/acme/settings", map[string]any{"joinRequests": true}, nil)
+		h.JSON(eve, http.MethodPost, "/api/models/acme/open/like", nil, nil)
+		h.JSON(eve, http.MethodDelete, "/api/models/acme/open/like", nil, nil)
+		h.JSON(eve, http.MethodPost, "/api/organizations/acme/join-requests", map[string]any{"message": "let me in"}, nil)
+
+		const log = "/api/organizations/acme/audit-log"
+		check := func(path, who string, shown bool) (ip string) {
+			t.Helper()
+			types, list := audited(t, h, boss, path)
+			if strings.Contains(strings.Join(types, " "), "like") {
+				t.Errorf("%s holds likes: %s", path, types)
+			}
+			list = slices.DeleteFunc(list, func(e auditEntry) bool { return e.Author.User != who })
+			if len(list) == 0 {
+				t.Fatalf("%s: %s did nothing", path, who)
+			}
+			for _, e := range list {
+				if ip = e.IP; (e.IP != "") != shown || (e.UserAgent != "") != shown || (e.Token != nil) != shown {
+					t.Errorf("%s: of %s's %s it shows %+v %+v", path, who, e.Type, e, e.Token)
+				}
+			}
+			return ip
+		}
+		check(log, "eve", false)
+		check(log+"/export", "ann", true)
+		ip := check(log, "ann", true)
+		for _, path := range []string{log + "/export", log} {
+			types, list := audited(t, h, boss, path+"?q=author:eve%20ip:"+ip)
+			if len(list) != 0 {
+				t.Errorf("by address and author: %s", types)
+			}
+		}
+		if a := h.Do(boss, http.MethodGet, log+"?limit=1&q=author:eve%20ip:"+ip, nil); a.Header.Get("Link") != "" {
+			t.Errorf("the next page tells that there is something: %s", a.Header.Get("Link"))
+		}
+		all := pages(t, h, boss, log+"?limit=1&q=ip:"+ip, func(e auditEntry) string { return e.ID })
+		if len(all) < 2 || slices.ContainsFunc(all, func(e auditEntry) bool { return e.Author.User == "eve" }) {
+			t.Errorf("by address, page by page: %+v", all)
+		}
+		h.JSON(boss, http.MethodPost, "/api/organizations/acme/join-requests/eve/approve", map[string]any{"role": "read"}, nil)
+		check(log, "eve", true)
+		h.JSON(boss, http.MethodDelete, "/api/organizations/acme/members/ann", nil, nil)
+		check(log+"/export", "ann", false)
+		root := h.Member("ruth", true)
+		types, list := audited(t, h, root, "/api/admin/audit?owner=eve&q=acme")
+		if got := strings.Join(types, " "); !strings.Contains(got, "repo.like repo.unlike") || list[0].IP == "" {
+			t.Errorf("eve's own log: %s", got)
 		}
 	})
 }

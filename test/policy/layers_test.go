@@ -88,7 +88,7 @@ var siblings = map[string][]string{
 	"internal/release":        {"internal/repo"},
 	"internal/filelock":       {"internal/account"},
 	"internal/content":        {"internal/repo", "internal/authz", "internal/account", "internal/filelock", "internal/quota"},
-	"internal/audit":          {"internal/account", "internal/repo"},
+	"internal/audit":          {"internal/account", "internal/org", "internal/repo"},
 	"internal/verify":         {"internal/account"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},

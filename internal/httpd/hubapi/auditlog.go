@@ -23,7 +23,8 @@ func (a *API) auditRoutes() []httpd.Route {
 
 // ownerQuery is what the caller searches the log of the path's owner for.
 func ownerQuery(r *http.Request) (audit.Query, error) {
-	return audit.Parse(r.URL.Query().Get("q"), event.Filter{OwnerID: httpd.Of(r).Owner.ID})
+	q, err := audit.Parse(r.URL.Query().Get("q"), event.Filter{OwnerID: httpd.Of(r).Owner.ID})
+	return q.ForAdmins(), err
 }
 
 // exportAuditLog writes entries as they are read: an export may hold many thousands.

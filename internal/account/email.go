@@ -77,6 +77,9 @@ func (s *Service) dropEmail(ctx context.Context, tx *db.Tx, user userRow) error 
 	if _, err := tx.Exec(ctx, deletePending, user.ID); err != nil || user.Email == "" {
 		return err
 	}
+	if _, err := tx.Exec(ctx, deleteResets, user.ID); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, setEmail, "", false, user.ID); err != nil {
 		return err
 	}
@@ -174,6 +177,9 @@ func (s *Service) VerifyEmail(ctx context.Context, code string) (*User, error) {
 			return err
 		}
 		if _, err := tx.Exec(ctx, deletePending, row.UserID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, deleteResets, row.UserID); err != nil { // they were sent to the address so far
 			return err
 		}
 		if _, err := tx.Exec(ctx, setEmail, row.Email, true, row.UserID); err != nil {

@@ -80,7 +80,7 @@ func (s *Service) Edit(ctx context.Context, id string, c UserChange) (*User, err
 				return err
 			}
 		}
-		data := userEvent(row)
+		data, before := userEvent(row), row.Email
 		if !c.apply(&row, data) {
 			return nil
 		}
@@ -91,6 +91,11 @@ func (s *Service) Edit(ctx context.Context, id string, c UserChange) (*User, err
 				return errs.New(errs.Conflict, "Another user has the e-mail address %q", row.Email)
 			}
 			if err != nil && !db.IsNoRows(err) {
+				return err
+			}
+		}
+		if row.Email != before {
+			if err := endLinks(ctx, tx, id); err != nil {
 				return err
 			}
 		}

@@ -49,6 +49,12 @@ func (s *Service) makeReset(ctx context.Context, user userRow, until time.Time) 
 		if _, err := tx.Exec(ctx, purgeResets, now); err != nil {
 			return err
 		}
+		if now, err := findUser(ctx, tx, getUserByID, user.ID); err != nil || now.Email != user.Email {
+			if err == nil {
+				err = errs.New(errs.Conflict, "The user's e-mail address has changed meanwhile")
+			}
+			return err
+		}
 		var alive int64
 		if err := tx.Get(ctx, &alive, countResets, user.ID); err != nil {
 			return err
@@ -122,13 +128,23 @@ func (s *Service) Reset(ctx context.Context, code, password string) (*User, erro
 	return user.user(), nil
 }
 
-// replacePassword sets a hash, ends all sessions but one, by its hash, and all links to choose a password, and tells the
-// user by e-mail.
+// endLinks ends what a thief of the account may have prepared: links to choose a password, and another address that waits
+// to be confirmed.
+func endLinks(ctx context.Context, tx *db.Tx, userID string) error {
+	if _, err := tx.Exec(ctx, deleteResets, userID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, dropPending, userID)
+	return err
+}
+
+// replacePassword sets a hash, ends all sessions but one, by its hash, and all links to the account, and tells the user by
+// e-mail.
 func (s *Service) replacePassword(ctx context.Context, tx *db.Tx, user userRow, hash, keep string) error {
 	if _, err := tx.Exec(ctx, deleteOtherSessions, user.ID, keep); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, deleteResets, user.ID); err != nil {
+	if err := endLinks(ctx, tx, user.ID); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, setPassword, hash, user.ID); err != nil {

@@ -264,6 +264,10 @@ const (
 	setPendingCode = `UPDATE email_pending SET code_hash = ? WHERE user_id = ?`
 	deletePending  = `DELETE FROM email_pending WHERE user_id = ?`
 
+	// An account that waits for its only address is not robbed of it.
+	dropPending = `
+		DELETE FROM email_pending WHERE user_id IN (SELECT id FROM users WHERE id = ? AND NOT awaits_email)`
+
 	// An account that waits for its address keeps it for as long as the account is kept.
 	purgePending = `
 		DELETE FROM email_pending WHERE expires_at <= ? AND user_id IN (SELECT id FROM users WHERE NOT awaits_email)`

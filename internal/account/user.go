@@ -230,10 +230,11 @@ func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 		}
 	}
 	return errs.Wrap("account.SetPassword", s.write(ctx, func(tx *db.Tx) error {
-		for _, query := range []string{deleteSessionsOf, deleteResets} {
-			if _, err := tx.Exec(ctx, query, id); err != nil {
-				return err
-			}
+		if _, err := tx.Exec(ctx, deleteSessionsOf, id); err != nil {
+			return err
+		}
+		if err := endLinks(ctx, tx, id); err != nil {
+			return err
 		}
 		if err := s.changeUser(ctx, tx, "user.password", id, setPassword, hash, id); err != nil {
 			return err

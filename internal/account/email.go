@@ -14,6 +14,7 @@ import (
 
 // PendingEmail is an address that has yet to prove itself.
 type PendingEmail struct {
+	UserID   string
 	UserName string
 	Email    string
 	// First says that the account cannot be used before.
@@ -140,7 +141,7 @@ func (s *Service) pending(ctx context.Context, query, key string) (*PendingEmail
 	if err != nil {
 		return nil, errs.Wrap("account.pending", err)
 	}
-	return &PendingEmail{row.UserName, row.Email, row.Awaits}, nil
+	return &PendingEmail{row.UserID, row.UserName, row.Email, row.Awaits}, nil
 }
 
 func (s *Service) pendingRow(ctx context.Context, q db.Queryer, query, key string) (row pendingRow, err error) {
@@ -160,7 +161,11 @@ func deadLink() error {
 
 // VerifyEmail takes a link's word for it that somebody reads an address: it is the user's from now on. Only who reads it
 // is told when it has an account already.
-func (s *Service) VerifyEmail(ctx context.Context, code string) (*User, error) {
+//
+// by is the id of the user who has signed in on the browser that opens the link, empty for nobody. The address that a new
+// account waits for needs none. Any other is confirmed by its own user alone: a request with a stolen token can name an
+// address, and whoever reads that address would get at the password by it.
+func (s *Service) VerifyEmail(ctx context.Context, code, by string) (*User, error) {
 	var user userRow
 	err := s.write(ctx, func(tx *db.Tx) error {
 		row, err := s.pendingRow(ctx, tx, getPendingByCode, codeHash(code))
@@ -168,6 +173,9 @@ func (s *Service) VerifyEmail(ctx context.Context, code string) (*User, error) {
 			return deadLink()
 		}
 		if err != nil {
+			return err
+		}
+		if err := row.confirms(by); err != nil {
 			return err
 		}
 		if user, err = findUser(ctx, tx, getUserByID, row.UserID); err != nil {
@@ -200,6 +208,17 @@ func (s *Service) VerifyEmail(ctx context.Context, code string) (*User, error) {
 		return nil, errs.Wrap("account.VerifyEmail", err)
 	}
 	return user.user(), nil
+}
+
+// confirms refuses those who are not to say that an address is the user's.
+func (r pendingRow) confirms(by string) error {
+	switch {
+	case r.Awaits || by == r.UserID:
+		return nil
+	case by == "":
+		return errs.New(errs.Unauthenticated, "Sign in as %s in this browser, then confirm the address", r.UserName)
+	}
+	return errs.New(errs.Forbidden, "You are signed in as somebody else: sign in as %s, then confirm the address", r.UserName)
 }
 
 func emailFree(ctx context.Context, q db.Queryer, email, userID string) error {
@@ -245,6 +264,10 @@ func (s *Service) writeVerify(ctx context.Context, l letter) (*mail.Message, err
 			row.UserName + ". It already belongs to your account " + taken + ", and stays there.\n\nIf this was you, sign in as " + taken +
 			"; a lost password is replaced at\n" + s.o.URL + "/login/forgot\n\nIf not, there is nothing to do."}, nil
 	}
+	how := ""
+	if !row.Awaits {
+		how = " and asks you to sign in as " + row.UserName
+	}
 	return &mail.Message{To: row.Email, Subject: "Confirm your e-mail address", Until: fromMicros(&row.ExpiresAt), Text: "To confirm this e-mail address for the account " +
-		row.UserName + ", open\n\n" + s.link(verifyPath, code) + "\n\nThe link works once, within a day. If you did not ask for it, there is nothing to do."}, nil
+		row.UserName + ", open\n\n" + s.link(verifyPath, code) + "\n\nThe link works once, within a day" + how + ". If you did not ask for it, there is nothing to do."}, nil
 }

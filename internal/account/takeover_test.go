@@ -80,7 +80,7 @@ func TestLinksToChooseAPasswordEndWithTheAddress(t *testing.T) {
 		u := mustCreate(t, s, NewUser{Name: "ann", Email: "ann@example.com"})
 		ways := map[string]func() error{
 			"another address": func() error {
-				_, err := s.VerifyEmail(ctx, wait(t, s, u.ID, "new@example.com"))
+				_, err := s.VerifyEmail(ctx, wait(t, s, u.ID, "new@example.com"), u.ID)
 				return err
 			},
 			"an administrator": func() error {

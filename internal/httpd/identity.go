@@ -61,6 +61,16 @@ func (s *Server) actor(r *http.Request) (hub.Actor, error) {
 	return actor, err
 }
 
+// SessionUser is the id of the user who has signed in on the browser that sends the request; empty for nobody, and for any
+// other proof.
+func SessionUser(r *http.Request) string {
+	by := Of(r).Actor
+	if by.Proof != hub.ProofSession || by.TokenID != "" {
+		return ""
+	}
+	return by.UserID
+}
+
 // tokenShape is what this hub's tokens and those of the Hub look like.
 var tokenShape = regexp.MustCompile(`^hf_[A-Za-z0-9]{30,}$`)
 

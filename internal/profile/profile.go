@@ -140,7 +140,7 @@ func (in Settings) Check(kind account.Kind) error {
 func (in Settings) known(kind account.Kind) error {
 	known := slices.Collect(maps.Keys(setters[kind]))
 	if kind == account.KindUser {
-		known = append(known, fullName, "email")
+		known = append(known, fullName, "email", "password")
 	}
 	slices.Sort(known)
 	for name := range in {

@@ -266,7 +266,8 @@ func TestChangeOfAddress(t *testing.T) {
 	if u, _ := h.App.Accounts().Get(t.Context(), "ann"); u.Email != "ann@example.com" {
 		t.Errorf("the address counts before it has proven itself: %+v", u)
 	}
-	wantStatus(t, "confirm", post(h, "/api/auth/verify-email", map[string]any{"code": codeIn(t, to["new@example.com"], "/login/verify")}), http.StatusOK)
+	code := map[string]any{"code": codeIn(t, to["new@example.com"], "/login/verify")}
+	wantStatus(t, "confirm", byCookie(h, cookie, http.MethodPost, "/api/auth/verify-email", code), http.StatusOK)
 	if u, _ := h.App.Accounts().Get(t.Context(), "ann"); u.Email != "new@example.com" || !u.EmailVerified {
 		t.Errorf("%+v", u)
 	}

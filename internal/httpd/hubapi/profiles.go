@@ -1,7 +1,9 @@
 package hubapi
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
@@ -97,8 +99,11 @@ func (a *API) setUserProfile(w http.ResponseWriter, r *http.Request) error {
 	if err := in.Check(o.Kind); err != nil {
 		return err
 	}
+	var password string
+	_ = json.Unmarshal(in["password"], &password) // Check has seen that it is a text, if it is there
+	delete(in, "password")
 	if in["email"] != nil {
-		if err := a.setEmail(r, o, in); err != nil {
+		if err := a.setEmail(r, o, in, password); err != nil {
 			return err
 		}
 	}
@@ -109,8 +114,9 @@ func (a *API) setUserProfile(w http.ResponseWriter, r *http.Request) error {
 }
 
 // setEmail takes the address out of the settings and changes it. An address lets its owner in again, so it takes the
-// right over one's own account.
-func (a *API) setEmail(r *http.Request, o account.Owner, in profile.Settings) error {
+// right over one's own account. A session and a removal take the password as well; what a token names without it counts
+// only once its user has signed in and confirmed it.
+func (a *API) setEmail(r *http.Request, o account.Owner, in profile.Settings, password string) error {
 	by := httpd.Of(r).Actor
 	if err := a.Authz.Site(by, authz.Account); err != nil {
 		return err
@@ -121,6 +127,11 @@ func (a *API) setEmail(r *http.Request, o account.Owner, in profile.Settings) er
 	email, err := in.Take("email")
 	if err != nil {
 		return err
+	}
+	if httpd.SessionUser(r) != "" || strings.TrimSpace(email) == "" {
+		if err := a.Accounts.Confirm(r.Context(), o.ID, password, clientOf(r)); err != nil {
+			return err
+		}
 	}
 	return a.Accounts.ChangeEmail(r.Context(), o.ID, email)
 }

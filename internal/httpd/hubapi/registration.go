@@ -77,7 +77,7 @@ func (a *API) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	if err := readAnonymous(w, r, &b); err != nil {
 		return err
 	}
-	if _, err := a.Accounts.VerifyEmail(r.Context(), b.Code); err != nil {
+	if _, err := a.Accounts.VerifyEmail(r.Context(), b.Code, httpd.SessionUser(r)); err != nil {
 		return err
 	}
 	return answerDone(w, r, "The address is confirmed")

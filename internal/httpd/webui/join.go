@@ -3,6 +3,7 @@ package webui
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/account"
@@ -22,8 +23,8 @@ func (a *API) joinRoutes() []httpd.Route {
 		{ID: "forgot", Method: post, Path: "/login/forgot", Right: authz.Public, Handler: a.forgot},
 		{ID: "resetPage", Method: get, Path: "/login/reset", Right: authz.Public, Handler: a.resetPage},
 		{ID: "reset", Method: post, Path: "/login/reset", Right: authz.Public, Handler: a.reset},
-		{ID: "verifyPage", Method: get, Path: "/login/verify", Right: authz.Public, Handler: a.verifyPage},
-		{ID: "verify", Method: post, Path: "/login/verify", Right: authz.Public, Handler: a.verify},
+		{ID: "verifyPage", Method: get, Path: verifyPath, Right: authz.Public, Handler: a.verifyPage},
+		{ID: "verify", Method: post, Path: verifyPath, Right: authz.Public, Handler: a.verify},
 	}
 }
 
@@ -169,6 +170,7 @@ type linkPage struct {
 	Problem   string
 	Done      string
 	Worthless bool
+	SignIn    string // where to sign in first
 }
 
 func newForgotPage(r *http.Request) linkPage {
@@ -262,6 +264,9 @@ func (a *API) reset(w http.ResponseWriter, r *http.Request) error {
 	return write(w, r, status, "reset", p)
 }
 
+const verifyPath = "/login/verify"
+
+// newVerifyPage asks who opens a link to sign in first, unless the account waits for its first address.
 func (a *API) newVerifyPage(r *http.Request, code string) (linkPage, error) {
 	p := linkPage{page: newPage(r, "Confirm your address"), Code: code}
 	pending, err := a.Accounts.FindPending(r.Context(), code)
@@ -270,6 +275,11 @@ func (a *API) newVerifyPage(r *http.Request, code string) (linkPage, error) {
 		p.Worthless, err = true, nil
 	case err == nil:
 		p.Name, p.Email = pending.UserName, pending.Email
+		if by := httpd.SessionUser(r); by == "" && !pending.First {
+			p.SignIn = "/login?next=" + url.QueryEscape(verifyPath+"?code="+url.QueryEscape(code))
+		} else if by != pending.UserID && !pending.First {
+			p.Problem = "You are signed in as " + p.User + ". Sign out, then open the link again and sign in as " + p.Name + "."
+		}
 	}
 	return p, err
 }
@@ -289,7 +299,7 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	code := form.Get("code")
-	user, err := a.Accounts.VerifyEmail(r.Context(), code)
+	user, err := a.Accounts.VerifyEmail(r.Context(), code, httpd.SessionUser(r))
 	if err == nil {
 		next := "/login?done=confirmed"
 		if httpd.Of(r).Actor.UserID == user.ID {

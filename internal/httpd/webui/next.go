@@ -24,7 +24,9 @@ func safeNext(s string) string {
 	}
 	switch first, _, _ := strings.Cut(strings.ToLower(u.Path[1:]), "/"); first {
 	case "login", "logout":
-		return start
+		if u.Path != verifyPath { // a link that asks to sign in first
+			return start
+		}
 	}
 	next := u.EscapedPath()
 	if u.RawQuery != "" {

@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/card"
@@ -143,7 +144,8 @@ func (s *Service) land(ctx context.Context, actor hub.Actor, r *repo.Repo, ref s
 			return hub.OID{}, err
 		}
 		packs = append(packs, pack)
-		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid, Forward: true}, "repo.commit", c.derived, s.name(r.RowID, ref, actor, c.named))
+		err = s.publish(ctx, actor, r, packs, gitstore.RefUpdate{Name: ref, Old: base.Commit, New: oid, Forward: true}, "repo.commit", c.derived,
+			s.name(r.RowID, ref, actor, slices.Concat(c.named, c.reused)))
 		if err == nil {
 			return oid, nil
 		}
@@ -179,7 +181,10 @@ func (s *Service) baseOf(ctx context.Context, r *repo.Repo, ref string) (*Snapsh
 
 // build writes the trees and the commit object.
 func (s *Service) build(ctx context.Context, actor hub.Actor, base *Snapshot, n NewCommit, w *gitstore.PackWriter, c *changes) (hub.OID, error) {
-	edits, err := s.resolve(ctx, base, c)
+	edits, taken, err := s.resolve(ctx, base, c)
+	if err == nil {
+		c.reused, err = s.proveEdits(ctx, base, taken)
+	}
 	if err == nil && !base.Commit.IsZero() {
 		err = s.checkLocks(ctx, actor, base.Repo.RowID, base.entry, base.edited(edits))
 	}

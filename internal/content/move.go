@@ -3,12 +3,14 @@ package content
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 // Move is what every change of a branch's history states.
@@ -50,8 +52,9 @@ type attempt struct {
 	merged *gitstore.Merged
 	edits  []gitstore.Edit // or what makes the tree of the base's, where it is not stored yet
 
-	unmoved []inTx   // checks that the refs which the plan starts from are where they were
-	commits []string // what else it starts from: commits by their ids, which must still be some ref's
+	reused  []xetstore.Named // large files that the branch does not name yet
+	unmoved []inTx           // checks that the refs which the plan starts from are where they were
+	commits []string         // what else it starts from: commits by their ids, which must still be some ref's
 }
 
 // source opens a revision that the plan takes something from.
@@ -170,6 +173,9 @@ func (a *attempt) build(ctx context.Context, dry bool) error {
 	if err := a.s.checkLocks(ctx, a.actor, a.repo.RowID, a.base.entry, a.entry); err != nil {
 		return err
 	}
+	if err := a.proveReused(ctx); err != nil {
+		return err
+	}
 	if err := a.checkCard(ctx); err != nil || a.create == nil || dry {
 		return err
 	}
@@ -207,7 +213,8 @@ func (a *attempt) land(ctx context.Context, kind string) error {
 		return err
 	}
 	up := gitstore.RefUpdate{Name: a.ref, Old: a.base.Commit, New: a.commit}
-	err = a.s.publish(ctx, a.actor, a.repo, []*gitstore.Pack{pack}, up, kind, true, a.unmoved...)
+	err = a.s.publish(ctx, a.actor, a.repo, []*gitstore.Pack{pack}, up, kind, true,
+		append(slices.Clone(a.unmoved), a.s.name(a.repo.RowID, a.ref, a.actor, a.reused))...)
 	if errs.Is(err, errs.Conflict) || errors.Is(err, errStartMoved) {
 		return errMoved
 	}

@@ -42,6 +42,7 @@ type changes struct {
 	large    []largeFile      // to be proved
 	pointers []largeFile      // written by the client as small files
 	named    []xetstore.Named // proved, and what they are called
+	reused   []xetstore.Named // the same of those that come from another revision
 	deletes  map[int]deletion // edit -> what must exist
 	cleared  []string         // paths that are deleted and then written: a folder there makes way
 	moves    []move
@@ -213,21 +214,22 @@ func (l largeFile) among(known map[hub.SHA256]xetstore.File) (xetstore.File, err
 	return f, nil
 }
 
-// resolve turns moves, copies and deletions into edits of the base that the commit stands on.
-func (s *Service) resolve(ctx context.Context, base *Snapshot, c *changes) ([]gitstore.Edit, error) {
+// resolve turns moves, copies and deletions into edits of the base that the commit stands on. taken are those
+// that bring in what another revision has.
+func (s *Service) resolve(ctx context.Context, base *Snapshot, c *changes) (edits, taken []gitstore.Edit, err error) {
 	for i, d := range c.deletes {
 		if err := base.mustExist(ctx, d, c.edits, i); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	edits := slices.Clone(c.edits)
+	edits = slices.Clone(c.edits)
 	for _, p := range c.cleared {
 		e, err := base.entry(ctx, p)
 		if err == nil && e.Mode.IsDir() && !edits[c.byPath[p]].Delete {
 			edits = append(edits, gitstore.Edit{Path: p, Delete: true})
 		}
 		if err != nil && !isNotFound(err) {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, m := range c.moves {
@@ -235,22 +237,25 @@ func (s *Service) resolve(ctx context.Context, base *Snapshot, c *changes) ([]gi
 		if m.op.FromRev != "" {
 			var err error
 			if from, err = s.At(ctx, base.Repo, m.op.FromRev); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		e, err := from.entry(ctx, m.op.From)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := s.checkCopied(ctx, from, e, m.op.From, m.op.Path); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		edits = append(edits, gitstore.Edit{Path: m.op.Path, Mode: e.Mode, OID: e.OID})
+		if from.Tree != base.Tree {
+			taken = append(taken, edits[len(edits)-1])
+		}
 		if m.op.Kind != OpCopy {
 			edits = append(edits, gitstore.Edit{Path: m.op.From, Delete: true})
 		}
 	}
-	return edits, nil
+	return edits, taken, nil
 }
 
 func (s *Snapshot) mustExist(ctx context.Context, d deletion, edits []gitstore.Edit, i int) error {

@@ -62,6 +62,9 @@ func (s *Service) Push(ctx context.Context, actor hub.Actor, r *repo.Repo, in Pu
 		if err := p.checkLocks(ctx, incoming); err != nil {
 			return nil, err
 		}
+		if err := p.checkReused(ctx, incoming); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.land(ctx, incoming); err != nil {
 		return nil, err

@@ -110,13 +110,16 @@ func (m *Merged) loose(oid hub.OID, limit int64) (git.Kind, []byte, error) {
 
 // Entry is what lies at a path of the merged tree. Absent: errs.EntryNotFound.
 func (m *Merged) Entry(ctx context.Context, path string) (*git.TreeEntry, error) {
-	return entryAt(ctx, func(ctx context.Context, oid hub.OID) (*git.Tree, error) {
-		if oid == git.EmptyTree || m.view.Has(oid) {
-			return m.view.Tree(ctx, oid)
-		}
-		t, _, err := m.newTree(oid)
-		return t, err
-	}, m.Tree, path)
+	return entryAt(ctx, m.readTree, m.Tree, path)
+}
+
+// readTree is a tree of the repository, or one that the merge made.
+func (m *Merged) readTree(ctx context.Context, oid hub.OID) (*git.Tree, error) {
+	if oid == git.EmptyTree || m.view.Has(oid) {
+		return m.view.Tree(ctx, oid)
+	}
+	t, _, err := m.newTree(oid)
+	return t, err
 }
 
 // BlobBytes is a file of the merged tree of up to max bytes; a larger one: errs.TooLarge.

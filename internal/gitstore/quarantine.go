@@ -286,6 +286,20 @@ func (in *Incoming) Commit(ctx context.Context, oid hub.OID) (*git.Commit, error
 	return c, wrapGit(err)
 }
 
+// Tag is a tag of the pack or the repository.
+func (in *Incoming) Tag(ctx context.Context, oid hub.OID) (*git.Tag, error) {
+	i, ok := in.cat.Find(oid)
+	if !ok {
+		return in.copy.view.Tag(ctx, oid)
+	}
+	data, err := in.Object(i)
+	if err != nil {
+		return nil, err
+	}
+	t, err := git.ParseTag(data)
+	return t, wrapGit(err)
+}
+
 // Keep makes the pack durable and ready for AddPack.
 func (in *Incoming) Keep(ctx context.Context) (*Pack, error) {
 	if in.cat.Len() == 0 {

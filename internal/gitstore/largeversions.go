@@ -48,7 +48,11 @@ func (r *Repo) largeHistory(ctx context.Context, oids []hub.OID, visit func(path
 		if peeled.IsZero() {
 			peeled = oid
 		}
-		if kind, _ := r.Kind(peeled); kind == git.KindCommit {
+		kind, ok := r.Kind(peeled)
+		if !ok {
+			return notFound(peeled) // what is not seen must not pass for naming nothing
+		}
+		if kind == git.KindCommit {
 			tips = append(tips, peeled)
 		}
 	}
@@ -120,7 +124,11 @@ func newPointerWalk(r *Repo, visit func(string, *git.Pointer)) *pointerWalk {
 
 // object looks through what a ref may name in the end.
 func (w *pointerWalk) object(ctx context.Context, oid hub.OID) error {
-	switch kind, _ := w.r.Kind(oid); kind {
+	kind, ok := w.r.Kind(oid)
+	if !ok {
+		return notFound(oid)
+	}
+	switch kind {
 	case git.KindCommit:
 		c, err := w.r.Commit(ctx, oid)
 		if err != nil {
@@ -130,11 +138,17 @@ func (w *pointerWalk) object(ctx context.Context, oid hub.OID) error {
 	case git.KindTree:
 		return w.folder(ctx, oid, "", 0)
 	case git.KindBlob:
-		if info, ok := blobInfo(w.r.st.Load(), oid); ok && info.Pointer != nil {
-			w.visit("", info.Pointer)
-		}
+		return w.blob(ctx, oid, "")
 	}
 	return nil
+}
+
+func (w *pointerWalk) blob(ctx context.Context, oid hub.OID, path string) error {
+	info, err := w.r.BlobInfo(ctx, oid)
+	if err == nil && info.Pointer != nil {
+		w.visit(path, info.Pointer)
+	}
+	return err
 }
 
 func (w *pointerWalk) folder(ctx context.Context, oid hub.OID, dir string, depth int) error {
@@ -156,7 +170,6 @@ func (w *pointerWalk) folder(ctx context.Context, oid hub.OID, dir string, depth
 	if err != nil {
 		return err
 	}
-	st := w.r.st.Load()
 	for i := range t.Len() {
 		e := t.At(i)
 		switch {
@@ -165,8 +178,8 @@ func (w *pointerWalk) folder(ctx context.Context, oid hub.OID, dir string, depth
 				return err
 			}
 		case e.Mode.IsBlob():
-			if info, ok := blobInfo(st, e.OID); ok && info.Pointer != nil {
-				w.visit(join(dir, e.Name), info.Pointer)
+			if err := w.blob(ctx, e.OID, join(dir, e.Name)); err != nil {
+				return err
 			}
 		}
 	}

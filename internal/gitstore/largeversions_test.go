@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/db/dbtest"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
@@ -48,6 +51,34 @@ func TestLargeHistoryComesBackwards(t *testing.T) {
 			f.ok(f.open().LargeFiles(f.ctx, []hub.OID{last, side, last}, func(path string, p *git.Pointer) { now = append(now, fmt.Sprint(path, p.SHA256[0])) }))
 			if slices.Sort(now); !slices.Equal(now, []string{"w4", "w7"}) {
 				t.Errorf("named now: %v", now)
+			}
+		})
+	})
+}
+
+// What cannot be read must not pass for naming nothing: whoever asks would give up what it names.
+func TestLargeFilesOfWhatIsMissing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		blobtest.Each(t, func(t *testing.T, b blob.Store) {
+			f := newFixture(t, d, b, smallOptions)
+			w := f.s.NewPack(f.ctx, f.id)
+			defer w.Abort()
+			tree, err := f.open().EditTree(f.ctx, w, hub.OID{}, []gitstore.Edit{{Path: "lost", Mode: git.ModeFile, OID: hub.OID{1}}})
+			f.ok(err)
+			who := git.Signature{Name: "C", Email: "c@x", When: time.Unix(1, 0)}
+			commit, err := w.AddBytes(git.KindCommit, (&git.Commit{Tree: tree, Author: who, Committer: who, Message: "m\n"}).Encode())
+			f.ok(err)
+			p, err := w.Finish(f.ctx)
+			f.ok(err)
+			f.ok(f.s.Publish(f.ctx, f.id, []*gitstore.Pack{p}, []gitstore.RefUpdate{{Name: main, New: commit}}, func(*db.Tx) error { return nil }))
+			none := func(path string, _ *git.Pointer) { t.Errorf("%q is a large file", path) }
+			for what, oid := range map[string]hub.OID{"a tip": {2}, "a blob": commit} {
+				if err := f.open().LargeFiles(f.ctx, []hub.OID{oid}, none); !errs.Is(err, errs.NotFound) {
+					t.Errorf("%s is missing, of the files: %v", what, err)
+				}
+				if err := f.open().LargeHistory(f.ctx, []hub.OID{oid}, none); !errs.Is(err, errs.NotFound) {
+					t.Errorf("%s is missing, of the history: %v", what, err)
+				}
 			}
 		})
 	})

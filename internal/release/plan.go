@@ -163,8 +163,12 @@ func (h *history) keep(n int, stored []xetstore.Stored) map[hub.SHA256]bool {
 	for sha := range h.used {
 		kept[sha] = true
 	}
-	count := map[string]int{}
+	count, have := map[string]int{}, make(map[hub.SHA256]bool, len(stored))
+	for i := range stored {
+		have[stored[i].SHA256] = true
+	}
 	for path, list := range h.versions {
+		list = slices.DeleteFunc(list, func(sha hub.SHA256) bool { return !have[sha] }) // deleted, or given up before
 		count[path] = len(list)
 		for _, sha := range list[:min(n, len(list))] {
 			kept[sha] = true

@@ -56,7 +56,7 @@ func (s *Service) duplicate(ctx context.Context, actor hub.Actor, src, r *Repo, 
 			return errs.RepoNotFound() // it is not any more what the actor was let to
 		}
 		r.Gated, r.NoDiscussions, r.DefaultBranch = now.Gated, now.NoDiscussions, now.DefaultBranch
-		r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules = now.LFSThreshold, now.LFSKeepVersions, now.LFSSuffixRules
+		r.LFSThreshold, r.LFSSuffixRules = now.LFSThreshold, now.LFSSuffixRules // a copy keeps all versions until it is told otherwise
 		if err := s.claim(ctx, tx, r, v, now.Visibility); err != nil {
 			return err
 		}

@@ -77,7 +77,6 @@ func TestKeepVersionsGivesUpOldOnes(t *testing.T) {
 		addLarge(h, alice, id, "main", "moved.bin", "newer"+v(4))
 		upload(h, alice, id, "no commit yet")
 		ok[dict](t, "duplicate", post(h, alice, "/api/models/"+id+"/duplicate", dict{"repository": "alice/copy", "private": true}))
-		h.JSON(alice, "PUT", "/api/models/alice/copy/settings", dict{"lfs_keep_versions": nil}, nil)
 		plain := keeping(h, alice, "alice/plain", 0, 7)
 
 		want := []string{v(1), v(5)}
@@ -213,6 +212,36 @@ func TestKeepVersionsAfterASquash(t *testing.T) {
 	if settings.Release["acts"] != true || settings.Release["mode"] != "configured" {
 		t.Errorf("settings: %+v", settings)
 	}
+}
+
+// A version that was deleted takes no place among the newest: those that there are stay.
+func TestDeletedVersionsDoNotCountAsKept(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		const id = "alice/m"
+		keeping(h, alice, id, 2, 5)
+		ok[dict](t, "delete", removeLarge(h, alice, id, false, shaOf(version(id, 3)), shaOf(version(id, 4))))
+		h.App.Release().Grace = 0
+		if done := releaseAfter(h, 0); done.Files != 1 || !holds(h, alice, id, version(id, 2)) || holds(h, alice, id, version(id, 1)) {
+			t.Errorf("given up: %+v", done)
+		}
+	})
+}
+
+// A copy gives up nothing until somebody says so of it.
+func TestDuplicateKeepsAllVersions(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		keeping(h, alice, "alice/m", 2, 4)
+		ok[dict](t, "duplicate", post(h, alice, "/api/models/alice/m/duplicate", dict{"repository": "alice/copy"}))
+		h.App.Release().Grace = 0
+		releaseAfter(h, 0)
+		for n := 1; n <= 4; n++ {
+			if !holds(h, alice, "alice/copy", version("alice/m", n)) || holds(h, alice, "alice/m", version("alice/m", n)) != (n > 2) {
+				t.Errorf("version %d", n)
+			}
+		}
+	})
 }
 
 // A branch that names an old version, and a commit that takes one up again, race with its release: what a ref was given

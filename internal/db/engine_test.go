@@ -42,6 +42,28 @@ func TestMigrateAtOnce(t *testing.T) {
 	migrateAtOnce(t, url)
 }
 
+// The index of a large table takes longer than any statement of a request may. A migration that gives up there gives up
+// every time. Nothing bounds the time of a statement on SQLite.
+func TestAMigrationMayTakeLongerThanAStatement(t *testing.T) {
+	url := dbtest.URL(t, db.Postgres)
+	d := dbtest.Open(t, url)
+	for _, s := range []string{
+		"DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "CREATE SCHEMA slow", "CREATE SEQUENCE slow.indexes",
+		`CREATE FUNCTION slow.once() RETURNS event_trigger LANGUAGE plpgsql AS
+			$$ BEGIN IF nextval('slow.indexes') = 1 THEN PERFORM pg_sleep(3); END IF; END $$`,
+		"CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION slow.once()",
+	} {
+		exec(t, d, s)
+	}
+	if err := dbtest.Open(t, url+"&statement_timeout=2000").Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := d.Get(ctx, &n, "SELECT last_value FROM slow.indexes"); err != nil || n < 2 {
+		t.Errorf("%d indexes were made, %v", n, err)
+	}
+}
+
 func migrateAtOnce(t *testing.T, url string) {
 	t.Helper()
 	var wg sync.WaitGroup

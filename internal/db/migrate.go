@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -88,7 +90,7 @@ func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS) error {
 		return err
 	}
 	defer unlock()
-	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(10000)") + "&_txlock=immediate"))
+	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(60000)") + "&_txlock=immediate")) // a statement may take any time
 	defer pool.Close()
 	defer e.counter.Add(1)
 	return migrateUp(ctx, goose.DialectSQLite3, pool, files)
@@ -120,11 +122,24 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 }
 
 func (e *postgresEngine) migrate(ctx context.Context, files fs.FS) error {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600)) // once a second
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 3600)) // once a second
 	if err != nil {
 		return err
 	}
-	return migrateUp(ctx, goose.DialectPostgres, e.pool.DB, files, goose.WithSessionLocker(locker))
+	pool := stdlib.OpenDB(*migrationConfig(e.config))
+	defer pool.Close()
+	return migrateUp(ctx, goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker))
+}
+
+// migrationConfig lets a statement take as long as a large table needs. For a lock it waits as long as the hub's own
+// transactions may take, and no longer: what comes behind it waits, too.
+func migrationConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	cfg = cfg.Copy()
+	cfg.RuntimeParams["statement_timeout"] = "0"
+	if _, given := cfg.RuntimeParams["lock_timeout"]; !given {
+		cfg.RuntimeParams["lock_timeout"] = "60s"
+	}
+	return cfg
 }
 
 func migrateUp(ctx context.Context, dialect goose.Dialect, pool *sql.DB, files fs.FS, options ...goose.ProviderOption) error {

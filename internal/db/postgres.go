@@ -26,6 +26,7 @@ const (
 // postgresEngine is a pool of connections. pgx keeps prepared statements per connection by itself.
 type postgresEngine struct {
 	pool    *sqlx.DB
+	config  *pgx.ConnConfig
 	counter atomic.Uint64
 }
 
@@ -51,7 +52,7 @@ func openPostgres(ctx context.Context, address string) (*postgresEngine, error) 
 		_ = pool.Close()
 		return nil, fmt.Errorf("open the database on %s: %w", cfg.Host, err)
 	}
-	return &postgresEngine{pool: pool}, nil
+	return &postgresEngine{pool: pool, config: cfg}, nil
 }
 
 func poolLimit(address string) (string, int, error) {

@@ -80,6 +80,14 @@ func TestAccountTakesAStrongProof(t *testing.T) {
 		if err := a.Site(actor, Account); (err == nil) != row.may {
 			t.Errorf("%q with the role %q: %v", row.proof, row.role, err)
 		}
+		admin := actor
+		admin.SiteAdmin = true
+		if err := a.Site(admin, SiteAdmin); (err == nil) != row.may {
+			t.Errorf("an administrator by %q with the role %q: %v", row.proof, row.role, err)
+		}
+		if err := a.Site(admin, SiteRead); (err == nil) != (row.proof != hub.ProofOAuth) {
+			t.Errorf("an administrator who looks by %q with the role %q: %v", row.proof, row.role, err)
+		}
 		actor.Barred = hub.NewIDSet("o")
 		if err := a.Site(actor, Account); err == nil {
 			t.Errorf("%q that an organisation has shut out was let in", row.proof)

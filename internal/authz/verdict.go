@@ -12,6 +12,7 @@ const (
 	readTokenText    = "This token's role is read: use a token with the role write"
 	oneRepoText      = "This proof is good for one repository only"
 	accountText      = "This takes a session of the hub's pages, or an access token with the role write"
+	appText          = "An application's token administers no hub: use a session, or an access token that you have made"
 	readKeyText      = "This deploy key only reads: add one that may write"
 	scopedAllText    = "This is not for fine-grained tokens: use a session, or a token with the role read or write"
 	scopedRepoText   = "This fine-grained token lacks the permission repo.write on this repository or its owner"
@@ -85,6 +86,9 @@ func siteAdmin(actor hub.Actor) error {
 	}
 	if !siteAdminProof(actor) {
 		return errs.New(errs.Forbidden, "Only administrators of this hub may do this")
+	}
+	if actor.Proof == hub.ProofOAuth {
+		return errs.New(errs.Forbidden, appText)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/site"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -82,5 +83,40 @@ func TestS2InvitationOfAnAddressIsForItsReader(t *testing.T) {
 	}
 	if got := accept("ann"); got != http.StatusSeeOther {
 		t.Errorf("ann, whose address is proven: %d", got)
+	}
+}
+
+// Who holds a token that only reads, or is for one purpose, makes nobody a member of anything by it.
+func TestS12ReadTokenAcceptsNoInvitation(t *testing.T) {
+	h := testhub.New(t)
+	h.User("ann")
+	h.Org("acme", h.Admin, nil)
+	acme, err := h.App.Orgs().Get(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann, err := h.App.Accounts().Get(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, link, err := h.App.Accounts().CreateInvite(t.Context(), account.NewInvite{OrgID: acme.ID, Role: "admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(link, "code=")
+	fine, _, err := h.App.Accounts().CreateToken(t.Context(), ann.ID, account.NewToken{Name: "fine", Role: hub.TokenFineGrained, Scopes: &hub.Scopes{Global: []hub.Permission{hub.GlobalPermissions[0]}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept := func(token string) int {
+		return h.Do(testhub.Caller{Name: "ann", Token: token}, http.MethodPost, "/join", "code="+code, formType...).Status
+	}
+	for name, token := range map[string]string{"read": h.Token(ann.ID, hub.TokenRead), "fine-grained": fine} {
+		if got := accept(token); got != http.StatusForbidden {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+	if got := accept(h.Token(ann.ID, hub.TokenWrite)); got != http.StatusSeeOther {
+		t.Errorf("a token that may write: %d", got)
 	}
 }

@@ -101,6 +101,8 @@ var (
 	// Copying files asks for the right to duplicate the one repository and to write to the other, here the same.
 	copying = row{public: changing[public], private: changing[private], absent: changing[absent], gatedState: duplicating[gatedState],
 		moved: reading[moved], movedHidden: reading[movedHidden]}
+	// Everybody may make an account; who has one becomes a member by a proof that may change something.
+	joining = row{noRepo: "AAAAAAAFAII"}
 	// Whoever sees a repository may like it, by a proof that may change something.
 	liking = row{public: /*          */ "SAAAAAAFAII",
 		private:/*              */ "UNAAAAAFAII",
@@ -324,7 +326,7 @@ var probes = map[string][]probe{
 	"changeEmail":    {{body: object(map[string]any{"email": "nobody@example.com", "password": "wrong"}), refused: true}},
 	"resendEmail":    {{refused: true}},
 	"renameUser":     {{body: object(map[string]any{"name": "nobody-new", "password": "wrong"}), refused: true}},
-	"join":           {{headers: form, body: text("username=nobody-new&password=pears+on+a+plate&code=none"), refused: true}},
+	"join":           {{rows: joining, headers: form, body: text("username=nobody-new&password=pears+on+a+plate&code=none"), refused: true}},
 	"resetPage":      {{refused: true}}, // only an e-mail has the link
 	"verifyPage":     {{refused: true}},
 	"forgot":         {{headers: form, body: text("username=nobody")}},

@@ -30,7 +30,7 @@ func TestAccessMatrixScaled(t *testing.T) {
 	m := newMatrix(t, testhub.NewScaled(t), "datasets")
 	m.further()
 	seen := map[string]bool{}
-	m.run([]string{"anonymous", "stranger", "reader", "owner", "ownerread", "siteadmin", "revoked", "fine-own-read", "fine-org-write", "barred"}, func(rt httpd.Route) bool {
+	m.run([]string{"anonymous", "stranger", "reader", "owner", "ownerread", "siteadmin", "revoked", "fine-own-read", "fine-org-write", "barred", "oauth-siteadmin"}, func(rt httpd.Route) bool {
 		first := !seen[rt.ID] && rt.ID != contract.Unserved
 		seen[rt.ID] = true
 		return first

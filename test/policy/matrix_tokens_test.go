@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
@@ -22,6 +23,7 @@ type furtherCaller struct {
 	writes  bool   // and change them
 	on      func(org string) account.NewToken
 	barred  bool // acme has shut it out
+	app     bool // an application was given it
 	other   bool // it is no fine-grained token, and like the other one in everything
 }
 
@@ -42,6 +44,7 @@ var furtherCallers = map[string]furtherCaller{
 	"fine-org-look":     {user: "orgadmin", like: "stranger", org: true, reads: true, on: fineOn("org", hub.PermOrgRead)},
 	"fine-siteadmin":    {user: "admin", like: "stranger", on: fineOn("user", hub.PermRepoWrite)}, // administers nothing
 	"barred":            {user: "writer", like: "stranger", org: true, other: true, barred: true},
+	"oauth-siteadmin":   {user: "admin", like: "siteadmin", other: true, app: true}, // administers no users, nor their accounts
 	"session":           {user: "olga", like: "owner", other: true},
 }
 
@@ -70,8 +73,22 @@ func (m *matrix) further() []string {
 		m.t.Fatal(err)
 	}
 	m.who["barred"] = testhub.Caller{Name: "writer", Token: value}
+	m.who["oauth-siteadmin"] = m.given("admin")
 	m.who["session"] = m.h.Session("olga")
 	return slices.Sorted(maps.Keys(furtherCallers))
+}
+
+// given is the token of an application that a user has signed in.
+func (m *matrix) given(user string) testhub.Caller {
+	var value string
+	err := m.h.App.DB().Tx(m.t.Context(), func(tx *db.Tx) (err error) {
+		value, _, err = m.h.App.Accounts().GiveToken(m.t.Context(), tx, m.userID(user), "an-application", account.NewToken{Name: "app", Role: hub.TokenWrite})
+		return err
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return testhub.Caller{Name: user, Token: value}
 }
 
 // fine makes a fine-grained token; its scopes name their entities by name.
@@ -99,6 +116,9 @@ func (by furtherCaller) expected(rt httpd.Route, p probe, rows row, state, plura
 	if by.barred && rt.Right == authz.Account {
 		return forbidden, true // it would make another token that is let in
 	}
+	if by.app {
+		return by.asApp(rt, p, rows, state, plural)
+	}
 	if by.other {
 		return expected(rt, p, rows, by.like, state, plural)
 	}
@@ -114,6 +134,21 @@ func (by furtherCaller) expected(rt httpd.Route, p probe, rows row, state, plura
 		want = forbidden
 	}
 	return want, true
+}
+
+// asApp leaves out users and organisations, which look at the user behind the proof alone.
+func (by furtherCaller) asApp(rt httpd.Route, p probe, rows row, state, plural string) (want rune, asked bool) {
+	if slices.Contains(owners, state) {
+		return 0, false
+	}
+	if slices.Contains([]authz.Right{authz.Account, authz.SiteRead, authz.SiteAdmin}, rt.Right) {
+		return forbidden, true
+	}
+	want, asked = expected(rt, p, rows, by.like, state, plural)
+	if rt.Right == authz.RepoKeyAdd && (want == admitted || want == redirected) {
+		want = forbidden
+	}
+	return want, asked
 }
 
 func (by furtherCaller) onSite(rt httpd.Route, p probe, rows row) rune {

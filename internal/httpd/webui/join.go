@@ -106,6 +106,9 @@ func (a *API) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	by, code := httpd.Of(r).Actor, form.Get("code")
 	if !by.Anonymous() {
+		if err := a.Authz.Site(by, authz.Write); err != nil { // the route is for everybody, a membership is a change
+			return err
+		}
 		if _, err := a.Accounts.AcceptInvite(r.Context(), code, by.UserID); err != nil {
 			return a.joinFailed(w, r, err, code, account.Registration{})
 		}

@@ -48,14 +48,15 @@ func (s *Service) Plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
 	walk, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	p := &Plan{Keep: s.keep(r), Acts: s.acts(r), Grace: s.Grace}
-	err := s.fill(walk, r.RowID, p)
+	err := s.fill(walk, r, p)
 	if err != nil && ctx.Err() == nil && walk.Err() != nil {
 		err = errs.New(errs.Unprocessable, "The history is too long to look through in %s", walkTime)
 	}
 	return p, errs.Wrap("release.Plan", err)
 }
 
-func (s *Service) fill(ctx context.Context, repoID string, p *Plan) (err error) {
+func (s *Service) fill(ctx context.Context, r *repo.Repo, p *Plan) (err error) {
+	repoID := r.RowID
 	if p.refs, err = s.Git.Refs(ctx, s.DB, repoID, "refs/"); err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (s *Service) fill(ctx context.Context, repoID string, p *Plan) (err error) 
 		if kept[stored[i].SHA256] || h.paths[stored[i].SHA256] == "" && stored[i].Path == "" {
 			continue
 		}
-		p.add(&stored[i], h.paths[stored[i].SHA256], noted, s.Now())
+		p.add(&stored[i], h.paths[stored[i].SHA256], noted, s.Now(), since(r))
 	}
 	for _, v := range p.Versions {
 		delete(noted, v.Hash)
@@ -86,8 +87,11 @@ func (s *Service) fill(ctx context.Context, repoID string, p *Plan) (err error) 
 	return nil
 }
 
-func (p *Plan) add(f *xetstore.Stored, path string, noted map[xet.Hash]time.Time, now time.Time) {
+func (p *Plan) add(f *xetstore.Stored, path string, noted map[xet.Hash]time.Time, now, since time.Time) {
 	v := Version{File: f.File, Path: path, Since: noted[f.Hash]}
+	if !v.Since.IsZero() && v.Since.Before(since) {
+		v.Since = since
+	}
 	if path == "" {
 		v.Path = f.Path
 	}

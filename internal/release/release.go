@@ -67,8 +67,16 @@ func (s *Service) keep(r *repo.Repo) int64 {
 	return s.Keep
 }
 
+// since is when what is superfluous became so at the earliest: when the repository said how many versions it keeps.
+func since(r *repo.Repo) (at time.Time) {
+	if r.LFSKeepSince != nil {
+		at = time.UnixMicro(*r.LFSKeepSince).UTC()
+	}
+	return at
+}
+
 func (s *Service) acts(r *repo.Repo) bool {
-	return s.Mode == All || s.Mode == Configured && r.LFSKeepVersions != nil
+	return s.Mode == All || s.Mode == Configured && r.KeepsVersions()
 }
 
 // Released is what was given up.
@@ -89,8 +97,8 @@ const (
 // All is the schedule: it looks through the repositories in which versions are given up. What it did it has done when it
 // is stopped, and it goes on with the rest the next time. One that cannot be looked through does not hold up the others.
 func (s *Service) All(ctx context.Context) (done Released, err error) {
-	if s.Mode == Off {
-		return done, nil
+	if err := s.forget(ctx); err != nil || s.Mode == Off {
+		return done, errs.Wrap("release.All", err)
 	}
 	for after := ""; ; {
 		ids, err := s.Repos.KeepingVersions(ctx, s.Mode == All, after, reposAtOnce)
@@ -114,6 +122,36 @@ func (s *Service) All(ctx context.Context) (done Released, err error) {
 	}
 }
 
+// forget drops the notes of repositories in which nothing is given up any more: if it is again, the time begins anew.
+func (s *Service) forget(ctx context.Context) error {
+	for after := ""; ; {
+		ids, err := listScanned(ctx, s.DB, after, reposAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			r, err := s.Repos.Get(ctx, nil, id)
+			if err == nil && !s.acts(r) {
+				err = s.forgetRepo(ctx, id)
+			}
+			if err != nil && !errs.Is(err, errs.NotFound) {
+				return err
+			}
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+func (s *Service) forgetRepo(ctx context.Context, repoID string) error {
+	return s.DB.Tx(ctx, func(tx *db.Tx) error {
+		r, err := s.Repos.Get(ctx, tx, repoID)
+		if err != nil || s.acts(r) {
+			return err
+		}
+		return DropRepo(ctx, tx, repoID)
+	})
+}
+
 // Repo notes which versions a repository is to give up, and gives up those that it noted long enough ago.
 func (s *Service) Repo(ctx context.Context, repoID string) (done Released, err error) {
 	for range tries {
@@ -128,8 +166,11 @@ func (s *Service) Repo(ctx context.Context, repoID string) (done Released, err e
 // once looks through the repository. moved: what it saw does not hold any more, so the rest was not done.
 func (s *Service) once(ctx context.Context, repoID string, done *Released) (moved bool, err error) {
 	r, err := s.Repos.Get(ctx, nil, repoID)
-	if err != nil || !s.acts(r) {
+	if err != nil {
 		return false, err
+	}
+	if !s.acts(r) {
+		return false, s.forgetRepo(ctx, repoID)
 	}
 	if idle, err := s.idle(ctx, r); idle || err != nil {
 		return false, err
@@ -210,7 +251,7 @@ func (s *Service) hasMoved(ctx context.Context, tx *db.Tx, r *repo.Repo, refs []
 	if err != nil {
 		return false, err
 	}
-	if s.keep(now) != s.keep(r) || s.acts(now) != s.acts(r) {
+	if s.keep(now) != s.keep(r) || s.acts(now) != s.acts(r) || !since(now).Equal(since(r)) {
 		return true, nil
 	}
 	have, err := s.Git.Refs(ctx, tx, r.RowID, "refs/")
@@ -251,14 +292,18 @@ func (s *Service) idle(ctx context.Context, r *repo.Repo) (bool, error) {
 	if err != nil || seen != s.state(r, refs) {
 		return false, err
 	}
-	due, err := hasDue(ctx, s.DB, r.RowID, s.Now().Add(-s.Grace))
+	before := s.Now().Add(-s.Grace)
+	if since(r).After(before) {
+		return true, nil
+	}
+	due, err := hasDue(ctx, s.DB, r.RowID, before)
 	return !due, err
 }
 
 // state is what the answer depends on.
 func (s *Service) state(r *repo.Repo, refs []gitstore.Ref) string {
 	h := sha256.New()
-	fmt.Fprintln(h, s.keep(r))
+	fmt.Fprintln(h, s.keep(r), since(r).UnixMicro())
 	for _, ref := range refs {
 		fmt.Fprintln(h, ref.Name, ref.OID)
 	}

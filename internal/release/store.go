@@ -16,6 +16,7 @@ const (
 	deleteNotedAll = "DELETE FROM release_candidate WHERE repo_id = ?"
 	selectScan     = "SELECT state FROM release_scan WHERE repo_id = ?"
 	upsertScan     = "INSERT INTO release_scan (repo_id, state) VALUES (?, ?) ON CONFLICT (repo_id) DO UPDATE SET state = excluded.state"
+	selectScanned  = "SELECT repo_id FROM release_scan WHERE repo_id > ? ORDER BY repo_id LIMIT ?"
 	deleteScan     = "DELETE FROM release_scan WHERE repo_id = ?"
 )
 
@@ -62,6 +63,11 @@ func getScan(ctx context.Context, q db.Queryer, repoID string) (state string, er
 		return "", nil
 	}
 	return state, err
+}
+
+// listScanned are the repositories that were looked through, by id.
+func listScanned(ctx context.Context, q db.Queryer, after string, limit int) (ids []string, err error) {
+	return ids, q.Select(ctx, &ids, selectScanned, after, limit)
 }
 
 func putScan(ctx context.Context, tx *db.Tx, repoID, state string) error {

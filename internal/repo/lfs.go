@@ -60,7 +60,7 @@ func (s *Service) LFSSettings(r *Repo) LFSSettings {
 		a.EffectiveKeepVersions = *r.LFSKeepVersions
 	}
 	a.Release.Mode, a.Release.Grace = s.lfs.Release, int64(s.lfs.ReleaseGrace/time.Second)
-	a.Release.Acts = s.lfs.Release == "all" || s.lfs.Release == "configured" && r.LFSKeepVersions != nil
+	a.Release.Acts = s.lfs.Release == "all" || s.lfs.Release == "configured" && r.KeepsVersions()
 	a.Server.Threshold, a.Server.KeepVersions, a.Server.Suffixes = s.lfs.Threshold, s.lfs.KeepVersions, s.lfs.Suffixes
 	return a
 }

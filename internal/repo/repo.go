@@ -36,6 +36,7 @@ type Repo struct {
 
 	LFSThreshold    *int64  `db:"lfs_threshold"` // nil: the server's default
 	LFSKeepVersions *int64  `db:"lfs_keep_versions"`
+	LFSKeepSince    *int64  `db:"lfs_keep_since"`   // unix microseconds; nil: it said how many when that had no effect
 	LFSSuffixRules  *string `db:"lfs_suffix_rules"` // JSON array
 
 	// What gitstore needs to open the repository without a query.
@@ -63,6 +64,9 @@ func (r *Repo) Private() bool { return r.Visibility != hub.Public }
 
 // Modified is when the content last changed.
 func (r *Repo) Modified() time.Time { return time.UnixMicro(r.ModifiedAt).UTC() }
+
+// KeepsVersions reports whether the repository asks by itself to keep some versions of its large files only.
+func (r *Repo) KeepsVersions() bool { return r.LFSKeepVersions != nil && r.LFSKeepSince != nil }
 
 // SuffixRules are the repository's own suffixes of large files; nil when it has none.
 func (r *Repo) SuffixRules() []string {

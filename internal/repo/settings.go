@@ -77,9 +77,11 @@ func (s *Service) SetSettings(ctx context.Context, actor hub.Actor, r *Repo, in 
 			return err
 		}
 		was := now.Visibility
+		kept := now.LFSKeepVersions
 		if err := in.apply(now); err != nil {
 			return err
 		}
+		s.noteKept(now, kept, in)
 		if err := s.mayBecome(ctx, tx, now, was); err != nil {
 			return err
 		}
@@ -220,6 +222,19 @@ func setKeepVersions(r *Repo, raw json.RawMessage) (err error) {
 		err = errs.New(errs.Invalid, `"lfs_keep_versions" must be at least %d or null`, MinLFSKeepVersions)
 	}
 	return err
+}
+
+// noteKept writes down since when the repository keeps that many versions: what becomes superfluous by a new number is
+// given up a grace period later, however long it was superfluous by an earlier one.
+func (s *Service) noteKept(r *Repo, was *int64, in Settings) {
+	_, said := in["lfs_keep_versions"]
+	switch now := r.LFSKeepVersions; {
+	case now == nil:
+		r.LFSKeepSince = nil
+	case said && (r.LFSKeepSince == nil || was == nil || *was != *now):
+		at := s.now().UnixMicro()
+		r.LFSKeepSince = &at
+	}
 }
 
 func setSuffixes(r *Repo, raw json.RawMessage) error {

@@ -12,7 +12,7 @@ const (
 	fragColumns = `r.id, r.type, r.owner_id, r.namespace, r.name, r.created_by, r.visibility,
 		r.gated, r.disabled, r.discussions_disabled, r.default_branch, r.created_at, r.modified_at, r.head, r.downloads,
 		r.downloads_all, r.likes, r.trending, r.pipeline_tag, r.library_name, r.sdk, r.used_storage, r.lfs_threshold,
-		r.lfs_keep_versions, r.lfs_suffix_rules, COALESCE(g.pack_seq, 0) AS pack_seq, COALESCE(g.fold_epoch, 0) AS fold_epoch`
+		r.lfs_keep_versions, r.lfs_keep_since, r.lfs_suffix_rules, COALESCE(g.pack_seq, 0) AS pack_seq, COALESCE(g.fold_epoch, 0) AS fold_epoch`
 	fragJoins = ` LEFT JOIN git_repo g ON g.repo_id = r.id`
 )
 
@@ -85,8 +85,8 @@ func renameRepo(ctx context.Context, tx *db.Tx, id, ownerID string, to hub.RepoI
 
 func updateSettings(ctx context.Context, tx *db.Tx, r *Repo) error {
 	_, err := tx.Exec(ctx, `UPDATE repo SET visibility = ?, gated = ?, discussions_disabled = ?, lfs_threshold = ?,
-		lfs_keep_versions = ?, lfs_suffix_rules = ? WHERE id = ?`,
-		r.Visibility, r.Gated, r.NoDiscussions, r.LFSThreshold, r.LFSKeepVersions, r.LFSSuffixRules, r.RowID)
+		lfs_keep_versions = ?, lfs_keep_since = ?, lfs_suffix_rules = ? WHERE id = ?`,
+		r.Visibility, r.Gated, r.NoDiscussions, r.LFSThreshold, r.LFSKeepVersions, r.LFSKeepSince, r.LFSSuffixRules, r.RowID)
 	if err == nil {
 		_, err = tx.Exec(ctx, showWords, r.Visibility, r.RowID)
 	}

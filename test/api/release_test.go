@@ -187,7 +187,10 @@ func TestKeepVersionsAfterASquash(t *testing.T) {
 		t.Errorf("without the setting: %+v", done)
 	}
 	h.JSON(alice, "PUT", "/api/models/"+id+"/settings", dict{"lfs_keep_versions": 2}, nil)
-	if done := releaseAfter(h, 9*24*time.Hour); done.Files != 3 {
+	if done := releaseAfter(h, 9*24*time.Hour); done.Files != 0 {
+		t.Errorf("set again, the week does not begin anew: %+v", done)
+	}
+	if done := releaseAfter(h, 17*24*time.Hour); done.Files != 3 {
 		t.Errorf("given up: %+v", done)
 	}
 	for n := 1; n <= 5; n++ {
@@ -205,6 +208,9 @@ func TestKeepVersionsAfterASquash(t *testing.T) {
 	if done := releaseAfter(h, 90*24*time.Hour); done.Files != 0 {
 		t.Errorf("off: %+v", done)
 	}
+	if n := count(t, h, "release_candidate") + count(t, h, "release_scan"); n != 0 {
+		t.Errorf("off: %d notes are kept", n)
+	}
 	var settings struct {
 		Release dict `json:"lfs_release"`
 	}
@@ -212,6 +218,52 @@ func TestKeepVersionsAfterASquash(t *testing.T) {
 	if settings.Release["acts"] != true || settings.Release["mode"] != "configured" {
 		t.Errorf("settings: %+v", settings)
 	}
+}
+
+// A number that was set when it had no effect deletes nothing after an upgrade: it acts once it is set again, and a change of
+// the number begins the week anew.
+func TestKeepVersionsOfBeforeItActed(t *testing.T) {
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		const id = "alice/m"
+		keeping(h, alice, id, 2, 4)
+		releaseAfter(h, 0)
+		err := h.App.DB().Tx(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), "UPDATE repo SET lfs_keep_since = NULL")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []time.Duration{0, 30 * 24 * time.Hour, 60 * 24 * time.Hour} {
+			if done := releaseAfter(h, d); done.Files != 0 {
+				t.Errorf("after %v: %+v", d, done)
+			}
+		}
+		settings := func() (acts any) {
+			var s struct {
+				Keep    int  `json:"lfs_keep_versions"`
+				Release dict `json:"lfs_release"`
+			}
+			h.JSON(alice, "GET", "/api/models/"+id+"/settings/lfs", nil, &s)
+			if s.Keep != 2 {
+				t.Errorf("settings: %+v", s)
+			}
+			return s.Release["acts"]
+		}
+		if p := ok[releasePlan](t, "plan", get(h, alice, "/api/models/"+id+"/lfs-files/release")); p.Acts || p.Count != 2 || settings() != false {
+			t.Errorf("plan: %+v, %v", p, settings())
+		}
+		h.JSON(alice, "PUT", "/api/models/"+id+"/settings", dict{"lfs_threshold_bytes": 2_000_000}, nil)
+		if settings() != false {
+			t.Error("another setting makes it act")
+		}
+		h.JSON(alice, "PUT", "/api/models/"+id+"/settings", dict{"lfs_keep_versions": 2}, nil)
+		releaseAfter(h, 0)
+		if done := releaseAfter(h, 8*24*time.Hour); done.Files != 2 || settings() != true {
+			t.Errorf("set again: %+v", done)
+		}
+	})
 }
 
 // A version that was deleted takes no place among the newest: those that there are stay.

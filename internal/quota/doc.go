@@ -6,6 +6,8 @@
 // the order of their ids, and fails when that goes over a quota. So no race overshoots, and what is refused is not
 // counted. Room is the same question asked early, before bytes are sent.
 //
+// A repository that it was not told of, since an older version of the hub made it, it counts when it first meets it.
+//
 // It must not know what is stored or how it is deduplicated: others tell it bytes. What others store makes no
 // difference to what an owner is charged, so that nobody learns from a quota who else has the same bytes.
 //

@@ -26,7 +26,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	w.exec(`INSERT INTO users (id, name, created_at) VALUES (?, 'alice', 0)`, w.owner)
 	w.exec(`INSERT INTO namespace (name_key, name, kind, owner_id) VALUES ('alice', 'alice', 'user', ?)`, w.owner)
 	w.insertRepo(w.repo, "public")
-	w.quota = quota.New(quota.Deps{DB: d, Record: w.record, Defaults: func(context.Context, db.Queryer) (quota.Defaults, error) { return w.def, nil },
+	w.quota = quota.New(quota.Deps{DB: d, Record: w.record, Repos: w, Defaults: func(context.Context, db.Queryer) (quota.Defaults, error) { return w.def, nil },
 		Large: func(context.Context, db.Queryer, []string) (map[string]int64, error) { return w.large, nil },
 		Packs: func(context.Context, db.Queryer, []string) (map[string]int64, error) { return w.packs, nil }})
 	return w
@@ -42,6 +42,30 @@ func (w *world) insertRepo(id, visibility string) {
 	w.Helper()
 	w.exec(`INSERT INTO repo (id, type, owner_id, namespace, name, name_key, created_by, visibility, created_at, modified_at)
 		VALUES (?, 'model', ?, 'alice', ?, ?, ?, ?, 0, 0)`, id, w.owner, id, "alice/"+id, w.owner, visibility)
+}
+
+// PlaceOf and Places are quota.Repos, on the rows that insertRepo has made.
+func (w *world) PlaceOf(ctx context.Context, q db.Queryer, repoID string) (*quota.Placed, error) {
+	list, err := w.Places(ctx, q, "", 100)
+	for _, p := range list {
+		if p.RepoID == repoID {
+			return &p, err
+		}
+	}
+	return nil, err
+}
+
+func (w *world) Places(ctx context.Context, q db.Queryer, after string, limit int) (list []quota.Placed, err error) {
+	var rows []struct {
+		ID         string
+		OwnerID    string `db:"owner_id"`
+		Visibility string
+	}
+	err = q.Select(ctx, &rows, `SELECT id, owner_id, visibility FROM repo WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	for _, r := range rows {
+		list = append(list, quota.Placed{RepoID: r.ID, OwnerID: r.OwnerID, Private: r.Visibility == "private"})
+	}
+	return list, err
 }
 
 // tx runs f in a transaction.

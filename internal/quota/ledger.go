@@ -21,6 +21,7 @@ type entry struct {
 	large, packs int64 // bytes that come, or go
 	asked        bool  // somebody wants it; else it is the hub's own tidying, which is never refused
 	placed       bool
+	fresh        bool   // a placed one that was not there before
 	ownerID      string // of a placed one
 	private      bool
 	dropped      bool
@@ -60,7 +61,13 @@ func (s *Service) GrowPacks(ctx context.Context, tx *db.Tx, repoID string, bytes
 	e.asked = e.asked || !upkeep
 }
 
-// Place says against whose quota a repository counts: a new one, or one that moves or changes its visibility.
+// PlaceNew says against whose quota a new repository counts.
+func (s *Service) PlaceNew(ctx context.Context, tx *db.Tx, repoID, ownerID string, private bool) {
+	s.Place(ctx, tx, repoID, ownerID, private)
+	s.ledger(ctx, tx).entry(repoID).fresh = true
+}
+
+// Place says against whose quota a repository counts that moves or changes its visibility.
 func (s *Service) Place(ctx context.Context, tx *db.Tx, repoID, ownerID string, private bool) {
 	e := s.ledger(ctx, tx).entry(repoID)
 	e.placed, e.asked, e.ownerID, e.private = true, true, ownerID, private
@@ -107,19 +114,20 @@ func (l *ledger) settleRepo(ctx context.Context, tx *db.Tx, def Defaults, id str
 	if err != nil {
 		return err
 	}
-	if old == nil && !e.placed { // it was deleted while something was sent to it
-		if e.dropped {
-			return nil
-		}
-		return errs.RepoNotFound()
-	}
-	now := repoRow{RepoID: id}
 	if old != nil {
-		now = *old
 		count(owners, *old, -1, e.asked)
 	}
 	if e.dropped {
 		return deleteRepoRow(ctx, tx, id)
+	}
+	now := repoRow{RepoID: id}
+	switch {
+	case old != nil:
+		now = *old
+	case !e.fresh:
+		if now, err = l.adopt(ctx, tx, id); err != nil {
+			return err
+		}
 	}
 	if e.placed {
 		now.OwnerID, now.Private = e.ownerID, e.private
@@ -132,12 +140,27 @@ func (l *ledger) settleRepo(ctx context.Context, tx *db.Tx, def Defaults, id str
 	if more := now.total() - before; more > 0 && e.asked && !l.free && full(limit, before, more) {
 		return overRepo(limit, before, more)
 	}
-	if l.s.Record != nil && now.total() != before {
+	if l.s.Record != nil && (now.total() != before || old == nil && !e.fresh) {
 		if err := l.s.Record(ctx, tx, id, now.total()); err != nil {
 			return err
 		}
 	}
 	return putRepo(ctx, tx, &now, old == nil)
+}
+
+// adopt counts a repository that the quotas do not know, as one is that an older version of the hub made beside this one.
+// What the transaction adds is left out.
+func (l *ledger) adopt(ctx context.Context, tx *db.Tx, id string) (repoRow, error) {
+	row, err := l.s.unlisted(ctx, tx, id)
+	if err != nil {
+		return repoRow{}, err
+	}
+	if row == nil { // it was deleted while something was sent to it
+		return repoRow{}, errs.RepoNotFound()
+	}
+	row.Large -= l.repos[id].large
+	row.Packs -= l.repos[id].packs
+	return *row, nil
 }
 
 // count adds a repository to its owner, or with -1 takes it away.

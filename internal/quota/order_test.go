@@ -16,7 +16,7 @@ func TestACommitAndAnUploadToOneRepositoryDoNotDeadlock(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := newWorld(t, d)
 		ctx := t.Context()
-		w.must(w.tx(func(tx *db.Tx) error { w.quota.Place(ctx, tx, w.repo, w.owner, false); return nil }))
+		w.must(w.tx(func(tx *db.Tx) error { w.quota.PlaceNew(ctx, tx, w.repo, w.owner, false); return nil }))
 		var deadlocks atomic.Int64
 		w.quota.Record = func(ctx context.Context, tx *db.Tx, id string, bytes int64) error {
 			err := w.record(ctx, tx, id, bytes)

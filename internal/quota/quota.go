@@ -23,6 +23,8 @@ type Deps struct {
 	Defaults func(ctx context.Context, q db.Queryer) (Defaults, error)
 	// Large and Packs count what the incremental numbers should be.
 	Large, Packs Measure
+	// Repos are there whatever quotas know; nil: quotas know all.
+	Repos Repos
 	// Record is told what a repository takes by now, in the transaction that changed it; nil: nobody is.
 	Record func(ctx context.Context, tx *db.Tx, repoID string, bytes int64) error
 	Now    func() time.Time // nil: time.Now
@@ -46,8 +48,8 @@ func New(d Deps) *Service {
 }
 
 // Attach completes the service before the first request: who provides these needs the service itself.
-func (s *Service) Attach(large, packs Measure, record func(ctx context.Context, tx *db.Tx, repoID string, bytes int64) error) {
-	s.Large, s.Packs, s.Record = large, packs, record
+func (s *Service) Attach(large, packs Measure, repos Repos, record func(ctx context.Context, tx *db.Tx, repoID string, bytes int64) error) {
+	s.Large, s.Packs, s.Repos, s.Record = large, packs, repos, record
 }
 
 // Share is what an owner's repositories of one visibility take, and may.
@@ -89,6 +91,9 @@ type Usage struct {
 // OfRepo is the storage of a repository.
 func (s *Service) OfRepo(ctx context.Context, repoID string) (u Usage, err error) {
 	row, err := getRepo(ctx, s.DB, repoID)
+	if err == nil && row == nil {
+		row, err = s.unlisted(ctx, s.DB, repoID)
+	}
 	if err != nil {
 		return u, errs.Wrap("quota.OfRepo", err)
 	}
@@ -133,6 +138,9 @@ func (s *Service) SetOwner(ctx context.Context, actor hub.Actor, o account.Owner
 
 // SetRepo changes the quota of a repository, for administrators of the hub as SetOwner does.
 func (s *Service) SetRepo(ctx context.Context, actor hub.Actor, repoID string, limit *int64) error {
+	if err := s.list(ctx, repoID); err != nil {
+		return errs.Wrap("quota.SetRepo", err)
+	}
 	return errs.Wrap("quota.SetRepo", s.DB.Tx(ctx, func(tx *db.Tx) error {
 		row, err := getRepo(ctx, tx, repoID)
 		if err != nil {
@@ -163,7 +171,15 @@ func (s *Service) Room(ctx context.Context, repoID string, more int64) error {
 	if limit := or(room.SizeLimit, def.Repo); full(limit, used, more) {
 		return overRepo(limit, used, more)
 	}
-	return s.checkOwner(ctx, s.DB, def, room.owner(), room.Private, more)
+	owner := room.owner()
+	if owner.Kind == "" { // nobody has stored anything for the owner yet
+		o, err := account.OwnerByID(ctx, s.DB, owner.OwnerID)
+		if err != nil {
+			return errs.Wrap("quota.Room", err)
+		}
+		owner.Kind = o.Kind
+	}
+	return s.checkOwner(ctx, s.DB, def, owner, room.Private, more)
 }
 
 // checkOwner refuses more bytes than the row has room for.

@@ -25,6 +25,7 @@ const recountPage = 200
 // Recount counts anew what everybody stores and repairs the numbers that differ, while others go on. That there is
 // something to repair is a fault of the hub, and goes into the log.
 func (s *Service) Recount(ctx context.Context) (d Drift, err error) {
+	err = s.recountPlaces(ctx, &d)
 	for after := ""; err == nil; {
 		var rows []repoRow
 		if err = s.DB.Select(ctx, &rows, selectPage, after, recountPage); err != nil || len(rows) == 0 {

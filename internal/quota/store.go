@@ -22,9 +22,11 @@ const (
 		ON CONFLICT (owner_id) DO UPDATE SET private_limit = excluded.private_limit, public_limit = excluded.public_limit`
 	deleteOwner = "DELETE FROM quota_owner WHERE owner_id = ?"
 
-	selectRoom = `SELECT r.repo_id, r.owner_id, r.private, r.large, r.packs, r.size_limit, o.kind, o.private_used, o.public_used,
-		o.private_limit, o.public_limit FROM quota_repo r JOIN quota_owner o ON o.owner_id = r.owner_id WHERE r.repo_id = ?`
+	selectRoom = `SELECT r.repo_id, r.owner_id, r.private, r.large, r.packs, r.size_limit, COALESCE(o.kind, '') AS kind,
+		COALESCE(o.private_used, 0) AS private_used, COALESCE(o.public_used, 0) AS public_used, o.private_limit, o.public_limit
+		FROM quota_repo r LEFT JOIN quota_owner o ON o.owner_id = r.owner_id WHERE r.repo_id = ?`
 
+	selectSome   = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id IN (?)"
 	selectPage   = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id > ? ORDER BY repo_id LIMIT ?"
 	selectOwners = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit FROM quota_owner WHERE owner_id > ? ORDER BY owner_id LIMIT ?"
 	selectSums   = `SELECT owner_id, CAST(SUM(CASE WHEN private THEN large + packs ELSE 0 END) AS BIGINT) AS private,
@@ -67,6 +69,25 @@ func getRepo(ctx context.Context, q db.Queryer, id string) (*repoRow, error) {
 	return get[repoRow](ctx, q, selectRepo, id)
 }
 
+// getRepos reads the rows of a page of repositories by their ids.
+func getRepos(ctx context.Context, q db.Queryer, places []Placed) (map[string]repoRow, error) {
+	ids := make([]string, len(places))
+	for i, p := range places {
+		ids[i] = p.RepoID
+	}
+	query, args, err := db.In(selectSome, ids)
+	if err != nil {
+		return nil, err
+	}
+	var rows []repoRow
+	err = q.Select(ctx, &rows, query, args...)
+	found := make(map[string]repoRow, len(rows))
+	for _, r := range rows {
+		found[r.RepoID] = r
+	}
+	return found, err
+}
+
 func getOwner(ctx context.Context, q db.Queryer, id string) (*ownerRow, error) {
 	return get[ownerRow](ctx, q, selectOwner, id)
 }
@@ -74,11 +95,11 @@ func getOwner(ctx context.Context, q db.Queryer, id string) (*ownerRow, error) {
 // roomRow is what Room needs, in one read.
 type roomRow struct {
 	repoRow
-	Kind         account.Kind
-	PrivateUsed  int64  `db:"private_used"`
-	PublicUsed   int64  `db:"public_used"`
-	PrivateLimit *int64 `db:"private_limit"`
-	PublicLimit  *int64 `db:"public_limit"`
+	Kind         account.Kind // empty: the owner has no row
+	PrivateUsed  int64        `db:"private_used"`
+	PublicUsed   int64        `db:"public_used"`
+	PrivateLimit *int64       `db:"private_limit"`
+	PublicLimit  *int64       `db:"public_limit"`
 }
 
 func (r *roomRow) owner() ownerRow {

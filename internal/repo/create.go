@@ -128,7 +128,7 @@ func (s *Service) claim(ctx context.Context, tx *db.Tx, r *Repo, asked, like hub
 	if err == nil && !ok {
 		err = existsAlready(r.ID())
 	}
-	s.quota.Place(ctx, tx, r.RowID, r.OwnerID, r.Private())
+	s.quota.PlaceNew(ctx, tx, r.RowID, r.OwnerID, r.Private())
 	return err
 }
 

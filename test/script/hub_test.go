@@ -151,7 +151,7 @@ func drain(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // request makes an HTTP request and prints the body: http [-t token] [-d body] METHOD path [status]. Without a status
-// it wants a 2xx.
+// it wants a 2xx. What a command has changed reaches a running hub after a moment, so a GET is asked again until then.
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	token, body := "", ""
 	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
@@ -166,7 +166,24 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: http [-t token] [-d body] METHOD path [status]")
 	}
-	req, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], bytes.NewBufferString(body))
+	want := "2"
+	if len(args) > 2 {
+		want = args[2]
+	}
+	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		got, b := send(ts, args[0], ts.Getenv("URL")+args[1], token, body)
+		if strings.HasPrefix(got, want) {
+			fmt.Fprintf(ts.Stdout(), "%s\n", b)
+			return
+		}
+		if args[0] != http.MethodGet || time.Since(start) > 10*time.Second {
+			ts.Fatalf("%s %s: status %s, want %s\n%s", args[0], args[1], got, want, b)
+		}
+	}
+}
+
+func send(ts *testscript.TestScript, method, url, token, body string) (status string, answer []byte) {
+	req, err := http.NewRequest(method, url, bytes.NewBufferString(body))
 	ts.Check(err)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -179,12 +196,5 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "%s\n", b)
-	want, got := "2", strconv.Itoa(res.StatusCode)
-	if len(args) > 2 {
-		want = args[2]
-	}
-	if !strings.HasPrefix(got, want) {
-		ts.Fatalf("%s %s: status %s, want %s\n%s", args[0], args[1], got, want, b)
-	}
+	return strconv.Itoa(res.StatusCode), b
 }

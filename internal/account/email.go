@@ -67,6 +67,9 @@ func (s *Service) ChangeEmail(ctx context.Context, userID, email string) error {
 
 // awaitEmail notes an address that has to prove itself, and has it written to.
 func (s *Service) awaitEmail(ctx context.Context, tx *db.Tx, userID, email string) error {
+	if err := s.admitConfirming(ctx, tx, email); err != nil {
+		return err
+	}
 	now := s.now()
 	if _, err := tx.Exec(ctx, putPending, userID, email, now.UnixMicro(), now.Add(verifyLife).UnixMicro()); err != nil {
 		return err

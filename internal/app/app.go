@@ -151,7 +151,7 @@ func (a *App) build(ctx context.Context) error {
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
 	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
-	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, URL: linkBase(cfg), MayCreate: a.mayCreateOrgs,
+	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, Admit: a.accounts.AdmitLetter, URL: linkBase(cfg), MayCreate: a.mayCreateOrgs,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, account.DropWords, quota.DropOwner}})
 	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
 		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions})

@@ -304,3 +304,49 @@ func TestLetters(t *testing.T) {
 		}
 	})
 }
+
+// Whoever makes an organisation must not use the hub's e-mail to flood somebody, or many.
+func TestLettersDoNotFloodAMailbox(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d, "ann", "bob", "cid")
+		ctx, o := t.Context(), w.org("acme", "ann")
+		sent := map[string]int{}
+		w.orgs.hooks.URL, w.orgs.hooks.Admit = "https://hub.example", w.accounts.AdmitLetter
+		w.orgs.hooks.Mail = func(_ context.Context, _ db.Queryer, m mail.Message) error {
+			sent[m.To]++
+			return nil
+		}
+		invite := func(by, email string) error {
+			_, _, err := w.orgs.Invite(ctx, o.ID, NewInvitation{Role: hub.RoleRead, Email: email, By: w.users[by]})
+			return err
+		}
+		for range 10 {
+			w.noError(invite("ann", "x@example.com"))
+		}
+		w.wantKind(invite("ann", "X@Example.com"), errs.RateLimited)
+		w.wantKind(invite("bob", "x@example.com"), errs.RateLimited) // whoever asks
+		for i := range 40 {
+			w.noError(invite("ann", fmt.Sprint("y", i, "@example.com")))
+		}
+		w.wantKind(invite("ann", "z@example.com"), errs.RateLimited)
+		w.noError(invite("bob", "z@example.com"))
+		if sent["x@example.com"] != 10 || sent["z@example.com"] != 1 {
+			t.Errorf("sent %v", sent)
+		}
+
+		// Requests go on, as the pages show them; the letters about them do not.
+		yes := true
+		_, err := w.orgs.Change(ctx, o.ID, Change{JoinRequests: &yes})
+		w.noError(err)
+		_, err = d.Exec(ctx, `UPDATE users SET email_verified = TRUE`)
+		w.noError(err)
+		for range 50 {
+			w.noError(w.orgs.RequestToJoin(ctx, o.ID, w.users["cid"], ""))
+			w.noError(w.orgs.WithdrawRequest(ctx, o.ID, w.users["cid"]))
+		}
+		w.wantKind(w.orgs.RequestToJoin(ctx, o.ID, w.users["cid"], ""), errs.RateLimited)
+		if sent["ann@example.com"] != 10 {
+			t.Errorf("an admin got %d letters", sent["ann@example.com"])
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/mail"
 )
 
@@ -21,12 +22,26 @@ func (s *Service) letter(ctx context.Context, tx *db.Tx, to, subject, text, path
 	return s.hooks.Mail(ctx, tx, mail.Message{To: to, Subject: subject, Text: text + "\n\n" + s.hooks.URL + path + "\n", Until: until})
 }
 
+// admit asks whether a user may cause letters to that address; either may be empty.
+func (s *Service) admit(ctx context.Context, tx *db.Tx, from, to string) error {
+	if s.hooks.Admit == nil || from == "" && to == "" {
+		return nil
+	}
+	return s.hooks.Admit(ctx, tx, from, to)
+}
+
 // Texts name organisations and users by their names, whose characters are checked, and never by what they write about
 // themselves: an e-mail of this hub carries nobody's advertisement.
 func (s *Service) mailInvitation(ctx context.Context, tx *db.Tx, row invitationRow, to, code string) error {
 	who := "An administrator"
 	if row.ByName != nil {
 		who = *row.ByName
+	}
+	if to == "" {
+		return nil
+	}
+	if err := s.admit(ctx, tx, row.CreatedBy, to); err != nil {
+		return err
 	}
 	until := fromMicros(row.ExpiresAt)
 	return s.letter(ctx, tx, to, "Invitation to the organization "+row.OrgName,
@@ -44,7 +59,15 @@ func (s *Service) mailRequest(ctx context.Context, tx *db.Tx, o *Org, userID str
 	if err := tx.Select(ctx, &admins, adminAddresses, o.ID, lettersAtOnce); err != nil {
 		return err
 	}
+	if err := s.admit(ctx, tx, userID, ""); err != nil {
+		return err
+	}
 	for _, to := range admins {
+		if err := s.admit(ctx, tx, "", to); errs.Is(err, errs.RateLimited) {
+			continue // the pages show the request all the same
+		} else if err != nil {
+			return err
+		}
 		if err := s.letter(ctx, tx, to, p.Name+" asks to join "+o.Name,
 			"The user "+p.Name+" asks to become a member of the organization "+o.Name+", of which you are an admin.\n"+
 				"To approve or deny the request, open this page:", "/organizations/"+url.PathEscape(o.Name)+"/invitations", time.Time{}); err != nil {

@@ -23,6 +23,9 @@ type Hooks struct {
 	BeforeDelete []func(ctx context.Context, q db.Queryer, orgID string) error
 	// Mail queues an e-mail in the transaction that causes it; nil: none is sent.
 	Mail func(ctx context.Context, on db.Queryer, m mail.Message) error
+	// Admit counts a letter of Mail that a user causes to somebody's mailbox, and refuses what is too much with
+	// errs.RateLimited; nil: nothing is. See account.AdmitLetter.
+	Admit func(ctx context.Context, tx *db.Tx, from, to string) error
 	// URL is the hub's public address, which links in e-mails begin with; empty: none is sent.
 	URL string
 	// MayCreate says whether every user may make organisations; nil: yes.

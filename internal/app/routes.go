@@ -33,7 +33,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		Client: func(r *http.Request) string { return srv.Client(r) }}
 	signed := verify.New(a.accounts)
 	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota,
-		Orgs: a.orgs, Release: a.release,
+		Orgs: a.orgs, Release: a.release, OAuth: a.oauth,
 		Client: func(r *http.Request) string { return srv.Client(r) },
 		Site:   hubapi.Site{Name: a.cfg.SiteName, Version: Version},
 		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}, SpoolDir: a.cfg.CacheDir}

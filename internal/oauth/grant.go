@@ -189,6 +189,13 @@ func (s *Service) end(ctx context.Context, tx *db.Tx, row refreshRow) error {
 	return err
 }
 
+// TellsEmail reports whether a token tells the e-mail address of its user: one that an application has does if that was
+// agreed to; one that its user made is the user's own.
+func (s *Service) TellsEmail(ctx context.Context, tokenID string) (bool, error) {
+	scope, err := s.Scope(ctx, tokenID)
+	return scope == "" || HasScope(scope, "email"), err
+}
+
 // Scope is what an access token was given for; empty for a token that its user made.
 func (s *Service) Scope(ctx context.Context, tokenID string) (string, error) {
 	var scope string

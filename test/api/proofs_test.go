@@ -1,12 +1,15 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -22,6 +25,49 @@ func deviceToken(t *testing.T, h *testhub.Hub, name string) testhub.Caller {
 		t.Fatal(no)
 	}
 	return testhub.Caller{Name: name, Token: got.AccessToken}
+}
+
+// What an application was not given by one door it does not get by another.
+func TestWhoamiWithholdsTheAddressFromApplications(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	email := func(c testhub.Caller) string {
+		who := ok[struct {
+			Email         *string
+			EmailVerified bool
+		}](t, "whoami", get(h, c, "/api/whoami-v2"))
+		if who.Email == nil {
+			return fmt.Sprint("none ", who.EmailVerified)
+		}
+		return *who.Email
+	}
+	if got := email(deviceToken(t, h, "alice")); got != "none false" {
+		t.Errorf("an application reads %q", got)
+	}
+	for name, c := range map[string]testhub.Caller{"a token": alice, "a session": h.Session("alice")} {
+		if got := email(c); got != "alice@example.com" {
+			t.Errorf("%s reads %q", name, got)
+		}
+	}
+}
+
+// Behind a proxy that writes another host, without TLS, browsers say where their page is from by Origin alone.
+func TestFormsBehindAProxyThatRewritesHost(t *testing.T) {
+	h := testhub.New(t, func(c *config.Config) { c.URL = "http://hub.example" })
+	h.User("alice")
+	cookie := httpd.SessionCookie + "=" + h.Session("alice").Session
+	send := func(headers ...string) int {
+		return h.Do(nobody, http.MethodPost, "/settings/tokens", url.Values{"name": {hub.NewID()}, "role": {"read"}, "life": {"7"}}.Encode(),
+			append([]string{"Cookie", cookie, "Accept", "text/html", "Content-Type", "application/x-www-form-urlencoded"}, headers...)...).Status
+	}
+	for origin, want := range map[string]bool{"http://hub.example": true, "http://evil.example": false, "null": false, "https://hub.example": false} {
+		if got := send("Origin", origin); (got == http.StatusSeeOther) != want || got >= http.StatusInternalServerError {
+			t.Errorf("a form from %s: %d", origin, got)
+		}
+	}
+	if got := send("Origin", "http://hub.example", "Sec-Fetch-Site", "cross-site"); got == http.StatusSeeOther {
+		t.Errorf("Sec-Fetch-Site is not listened to: %d", got)
+	}
 }
 
 // A proof that ends, or that opens less than all, must not make one that stays: who gets hold of it for an hour would

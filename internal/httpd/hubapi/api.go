@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/httpd"
+	"github.com/cairnhub/cairn/internal/oauth"
 	"github.com/cairnhub/cairn/internal/org"
 	"github.com/cairnhub/cairn/internal/profile"
 	"github.com/cairnhub/cairn/internal/quota"
@@ -31,6 +32,7 @@ type API struct {
 	Audit    *audit.Service
 	Quota    *quota.Service
 	Release  *release.Service
+	OAuth    *oauth.Service
 	Site     Site
 	Limits   Limits
 	// Client names who a request counts against.

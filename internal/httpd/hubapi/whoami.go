@@ -89,6 +89,13 @@ func (a *API) whoami(w http.ResponseWriter, r *http.Request) error {
 		if out.Auth, err = a.authOf(r, id.Token); err != nil {
 			return err
 		}
+		email, err := a.OAuth.TellsEmail(r.Context(), id.Token.ID)
+		if err != nil {
+			return err
+		}
+		if !email { // as the OAuth door's userinfo has it
+			out.Email, out.EmailVerified = nil, false
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return httpd.JSON(w, r, http.StatusOK, out)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
-	"github.com/cairnhub/cairn/internal/oauth"
 )
 
 type userinfoAnswer struct {
@@ -36,9 +35,9 @@ func (a *API) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	scope := ""
+	email := true
 	if id.Token != nil {
-		if scope, err = a.OAuth.Scope(r.Context(), id.Token.ID); err != nil {
+		if email, err = a.OAuth.TellsEmail(r.Context(), id.Token.ID); err != nil {
 			return err
 		}
 	}
@@ -48,7 +47,7 @@ func (a *API) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if out.Name == "" {
 		out.Name = u.Name
 	}
-	if u.Email != "" && (scope == "" || oauth.HasScope(scope, "email")) {
+	if u.Email != "" && email {
 		out.Email, out.EmailVerified = u.Email, &u.EmailVerified
 	}
 	for _, m := range id.Orgs {

@@ -24,7 +24,7 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 	}
 	const passwordLength = 20 // characters: 119 bits
 	first := &FirstAdmin{Name: "admin", Password: randomText(passwordLength), Token: randomToken()}
-	row, err := s.prepare(ctx, NewUser{Name: first.Name, Password: first.Password, SiteAdmin: true})
+	row, err := s.prepare(ctx, turn{}, NewUser{Name: first.Name, Password: first.Password, SiteAdmin: true})
 	if err != nil {
 		return nil, err
 	}

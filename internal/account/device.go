@@ -79,15 +79,3 @@ func (s *Service) knownDevice(ctx context.Context, value, userID string) (string
 	}
 	return "", nil
 }
-
-// loginKey is what tries to sign in as an account count against: the device that the account knows, else the network.
-func (s *Service) loginKey(ctx context.Context, account string, c Client) (string, error) {
-	device, err := s.knownDevice(ctx, c.Device, account)
-	if err != nil {
-		return "", err
-	}
-	if device != "" {
-		return limitKey("device", account+"\x00"+device), nil
-	}
-	return throttleKey(account, c.Addr), nil
-}

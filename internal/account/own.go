@@ -28,14 +28,12 @@ func (s *Service) confirm(ctx context.Context, userID, password string, c Client
 	if row.PasswordHash == "" {
 		return row, errs.New(errs.Conflict, "This account has no password: ask an administrator of this hub for a link to choose one")
 	}
-	key, err := s.loginKey(ctx, row.ID, c)
+	try, err := s.newTry(ctx, row.Name, row.ID, c)
 	if err != nil {
 		return row, err
 	}
-	if err := s.tries.admit(ctx, key, loginLimit, row.ID); err != nil {
-		return row, err
-	}
-	ok, err := s.checkPassword(ctx, password, row.PasswordHash)
+	try.turn = userTurn(row.ID) // who asks has a proof of the account
+	ok, err := s.attempt(ctx, try, password, row)
 	if err != nil {
 		return row, errs.Wrap("account.Confirm", err)
 	}
@@ -43,7 +41,7 @@ func (s *Service) confirm(ctx context.Context, userID, password string, c Client
 		return row, errs.New(errs.Invalid, "The password is wrong")
 	}
 	return row, errs.Wrap("account.Confirm", s.db.Tx(ctx, func(tx *db.Tx) error {
-		_, err := s.tries.succeed(ctx, tx, key)
+		_, err := s.tries.succeed(ctx, tx, try.key)
 		return err
 	}))
 }
@@ -54,7 +52,7 @@ func (s *Service) ChangePassword(ctx context.Context, userID, current, next, kee
 	if err != nil {
 		return err
 	}
-	hash, err := s.hashPassword(ctx, next, user.Name, user.Email)
+	hash, err := s.hashPassword(ctx, userTurn(userID), next, user.Name, user.Email)
 	if err != nil {
 		return err
 	}

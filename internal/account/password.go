@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
-
-	"github.com/cairnhub/cairn/internal/errs"
 )
 
 // Argon2id with 64 MiB and three passes, as RFC 9106 recommends where memory is short.
@@ -20,9 +18,6 @@ const (
 	hashLanes  = 1
 	hashSize   = 32
 	saltSize   = 16
-
-	hashesAtOnce  = 2  // so that logins take 128 MiB at most, however many come
-	hashesWaiting = 50 // beyond that a login is told to come back
 )
 
 type hashParams struct {
@@ -33,13 +28,13 @@ type hashParams struct {
 var currentHash = hashParams{memory: hashMemory, passes: hashPasses, lanes: hashLanes}
 
 // hashPassword checks a new password and makes its encoded hash. about are names that belong to the user.
-func (s *Service) hashPassword(ctx context.Context, password string, about ...string) (string, error) {
+func (s *Service) hashPassword(ctx context.Context, t turn, password string, about ...string) (string, error) {
 	if err := checkNewPassword(password, about...); err != nil {
 		return "", err
 	}
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt)
-	sum, err := s.derive(ctx, password, salt, currentHash)
+	sum, err := s.derive(ctx, t, password, salt, currentHash)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +44,7 @@ func (s *Service) hashPassword(ctx context.Context, password string, about ...st
 
 // checkPassword compares a password with an encoded hash. An empty or unreadable hash costs the same work and never
 // matches, so that time does not tell who has an account.
-func (s *Service) checkPassword(ctx context.Context, password, encoded string) (bool, error) {
+func (s *Service) checkPassword(ctx context.Context, t turn, password, encoded string) (bool, error) {
 	if len(password) > maxPassword {
 		password, encoded = "", ""
 	}
@@ -57,25 +52,19 @@ func (s *Service) checkPassword(ctx context.Context, password, encoded string) (
 	if !ok {
 		p, salt, want = currentHash, make([]byte, saltSize), make([]byte, hashSize)
 	}
-	got, err := s.derive(ctx, password, salt, p)
+	got, err := s.derive(ctx, t, password, salt, p)
 	if err != nil {
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(got, want) == 1 && ok, nil
 }
 
-func (s *Service) derive(ctx context.Context, password string, salt []byte, p hashParams) ([]byte, error) {
-	if s.waiting.Add(1) > hashesWaiting {
-		s.waiting.Add(-1)
-		return nil, errs.New(errs.Unavailable, "Too many people are signing in at once, try again in a moment")
+func (s *Service) derive(ctx context.Context, t turn, password string, salt []byte, p hashParams) ([]byte, error) {
+	end, err := s.turns.wait(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	defer s.waiting.Add(-1)
-	select {
-	case s.hashing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-s.hashing }()
+	defer end()
 	s.hashed.Add(1)
 	return argon2.IDKey([]byte(password), salt, p.passes, p.memory, p.lanes, hashSize), nil
 }

@@ -78,7 +78,7 @@ func (s *Service) Register(ctx context.Context, n Registration, c Client) (*Regi
 		return nil, err
 	}
 	n.Email = strings.TrimSpace(n.Email)
-	row, err := s.prepareRegistration(ctx, n, how)
+	row, err := s.prepareRegistration(ctx, strangerTurn(c.Addr), n, how)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Service) admitted(ctx context.Context, how Admission, n Registration) (
 }
 
 // prepareRegistration checks what was given and hashes the password. The row has no address: that one counts later.
-func (s *Service) prepareRegistration(ctx context.Context, n Registration, how Admission) (userRow, error) {
+func (s *Service) prepareRegistration(ctx context.Context, t turn, n Registration, how Admission) (userRow, error) {
 	switch {
 	case n.Email == "" && how.EmailNeeded:
 		return userRow{}, errs.New(errs.Invalid, "Give an e-mail address: it has to be confirmed before the account can be used").With(field, "email")
@@ -140,7 +140,7 @@ func (s *Service) prepareRegistration(ctx context.Context, n Registration, how A
 	if err := checkNewPassword(n.Password, n.Name, n.Email); err != nil {
 		return userRow{}, inField(err, "password")
 	}
-	return s.prepare(ctx, NewUser{Name: n.Name, Fullname: n.Fullname, Password: n.Password})
+	return s.prepare(ctx, t, NewUser{Name: n.Name, Fullname: n.Fullname, Password: n.Password})
 }
 
 // nameFree spares the work of a hash for a name that is taken; claiming it decides.

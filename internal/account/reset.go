@@ -112,7 +112,7 @@ func (s *Service) Reset(ctx context.Context, code, password string) (*User, erro
 	if err != nil {
 		return nil, errs.Wrap("account.Reset", err)
 	}
-	hash, err := s.hashPassword(ctx, password, user.Name, user.Email)
+	hash, err := s.hashPassword(ctx, userTurn(user.ID), password, user.Name, user.Email)
 	if err != nil {
 		return nil, err
 	}

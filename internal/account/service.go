@@ -58,8 +58,7 @@ type Service struct {
 
 	secrets    sync.Map // name → []byte: they never change
 	generation atomic.Uint64
-	hashing    chan struct{} // a slot for each password hash under way
-	waiting    atomic.Int64
+	turns      *turns
 	hashed     atomic.Uint64
 }
 
@@ -71,7 +70,7 @@ func New(d *db.DB, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{db: d, o: o, hashing: make(chan struct{}, hashesAtOnce)}
+	s := &Service{db: d, o: o, turns: newTurns()}
 	s.cache = newActorCache(d, o.Now, &s.generation)
 	s.tries = newThrottle(d, o.Now)
 	s.uses = newLastUses(d, o)

@@ -48,18 +48,11 @@ func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Cli
 	if err != nil {
 		return "", errs.Wrap("account.Login", err)
 	}
-	account := row.ID
-	if account == "" {
-		account = nameKey(nameOrEmail)
-	}
-	key, err := s.loginKey(ctx, account, c)
+	try, err := s.newTry(ctx, nameOrEmail, row.ID, c)
 	if err != nil {
 		return "", errs.Wrap("account.Login", err)
 	}
-	if err := s.tries.admit(ctx, key, loginLimit, row.ID); err != nil {
-		return "", err
-	}
-	ok, err := s.checkPassword(ctx, password, row.PasswordHash)
+	ok, err := s.attempt(ctx, try, password, row)
 	if err != nil {
 		return "", errs.Wrap("account.Login", err)
 	}
@@ -72,7 +65,7 @@ func (s *Service) Login(ctx context.Context, nameOrEmail, password string, c Cli
 	if row.Awaits {
 		return "", s.notYet(ctx, row)
 	}
-	return s.beginSession(ctx, row, key, c)
+	return s.beginSession(ctx, row, try.key, c)
 }
 
 // notYet answers who knows the password of an account whose address has not proven itself. The letter goes out again, as

@@ -27,7 +27,8 @@ type limit struct {
 }
 
 var (
-	loginLimit    = limit{loginTries, loginWindow, true}  // by account and network
+	loginLimit    = limit{loginTries, loginWindow, true}  // by what was typed as the name, and network
+	networkLimit  = limit{100, 10 * time.Minute, true}    // wrong passwords, by network
 	resetLimit    = limit{loginTries, loginWindow, false} // questions for a new password, by network
 	registerLimit = limit{20, 10 * time.Minute, false}    // by network
 	letterLimit   = limit{5, time.Hour, false}            // letters to an address that a user names, by user
@@ -47,16 +48,20 @@ func newThrottle(d *db.DB, now func() time.Time) *throttle {
 	return &throttle{db: d, now: now, blocked: map[string]time.Time{}}
 }
 
-// throttleKey hides the name that somebody typed, which may well be a password.
-func throttleKey(account string, addr netip.Addr) string {
+// network is what an address counts as: itself, or the /64 that one client of IPv6 has.
+func network(addr netip.Addr) string {
 	addr = addr.Unmap()
-	network := addr.String()
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {
-			network = p.String()
+			return p.String()
 		}
 	}
-	return limitKey(account, network)
+	return addr.String()
+}
+
+// throttleKey hides the name that somebody typed, which may well be a password.
+func throttleKey(account string, addr netip.Addr) string {
+	return limitKey(account, network(addr))
 }
 
 func limitKey(what, whom string) string {
@@ -93,6 +98,28 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 		return tooManyTries(until.Sub(now), l)
 	}
 	return nil
+}
+
+// check refuses what is beyond the limit, and counts nothing.
+func (t *throttle) check(ctx context.Context, key string, l limit) error {
+	now := t.now()
+	until := t.blockedUntil(key)
+	if !until.After(now) {
+		var row struct {
+			Count   int64
+			ResetAt int64 `db:"reset_at"`
+		}
+		err := t.db.Get(ctx, &row, getAttempt, key, now.UnixMicro())
+		if db.IsNoRows(err) || err == nil && row.Count <= l.most {
+			return nil
+		}
+		if err != nil {
+			return errs.Wrap("account.throttle", err)
+		}
+		until = time.UnixMicro(row.ResetAt)
+		t.block(key, until)
+	}
+	return tooManyTries(until.Sub(now), l)
 }
 
 func (t *throttle) blockedUntil(key string) time.Time {

@@ -67,7 +67,7 @@ func (r userRow) user() *User {
 
 // Create makes a user and claims the name.
 func (s *Service) Create(ctx context.Context, n NewUser) (*User, error) {
-	row, err := s.prepare(ctx, n)
+	row, err := s.prepare(ctx, turn{}, n)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) Create(ctx context.Context, n NewUser) (*User, error) {
 }
 
 // prepare checks a new user and hashes the password, which takes too long for a transaction.
-func (s *Service) prepare(ctx context.Context, n NewUser) (userRow, error) {
+func (s *Service) prepare(ctx context.Context, t turn, n NewUser) (userRow, error) {
 	n.Email, n.Fullname = strings.TrimSpace(n.Email), strings.TrimSpace(n.Fullname)
 	if err := CheckName(n.Name, n.SkipNameCheck); err != nil {
 		return userRow{}, err
@@ -92,7 +92,7 @@ func (s *Service) prepare(ctx context.Context, n NewUser) (userRow, error) {
 	hash := ""
 	if n.Password != "" {
 		var err error
-		if hash, err = s.hashPassword(ctx, n.Password, n.Name, n.Email); err != nil {
+		if hash, err = s.hashPassword(ctx, t, n.Password, n.Name, n.Email); err != nil {
 			return userRow{}, err
 		}
 	}
@@ -225,7 +225,7 @@ func (s *Service) SetPassword(ctx context.Context, id, password string) error {
 	hash := ""
 	if password != "" {
 		var err error
-		if hash, err = s.hashPassword(ctx, password); err != nil {
+		if hash, err = s.hashPassword(ctx, turn{}, password); err != nil {
 			return err
 		}
 	}

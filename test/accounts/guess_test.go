@@ -1,9 +1,11 @@
 package accounts
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,4 +163,30 @@ func count(mails []mailtest.Mail, subject string) (n int) {
 		}
 	}
 	return n
+}
+
+// A flood of logins with ever fresh names from one address does not keep the owner out, neither elsewhere nor at home.
+func TestS15FloodOfLoginsKeepsNobodyOut(t *testing.T) {
+	h := testhub.New(t, func(c *config.Config) { c.Proxies = []string{"127.0.0.1"} })
+	h.User("ann")
+	device := mustSignIn(t, h, "ann", rightPassword)
+	ctx, stop := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for i := range 60 {
+		flood.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				signIn(t, h, fmt.Sprintf("nobody-%d-%d", i, n), "wrong password", "X-Forwarded-For", "203.0.113.9")
+			}
+		})
+	}
+	for i := range 5 {
+		if a := signIn(t, h, "ann", rightPassword, "X-Forwarded-For", "198.51.100.4"); a.Status != http.StatusSeeOther {
+			t.Errorf("try %d from elsewhere: %d", i, a.Status)
+		}
+		if a := signIn(t, h, "ann", rightPassword, "X-Forwarded-For", "203.0.113.9", "Cookie", device); a.Status != http.StatusSeeOther {
+			t.Errorf("try %d from the same address on a known device: %d", i, a.Status)
+		}
+	}
+	stop()
+	flood.Wait()
 }

@@ -43,7 +43,7 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	if err != nil {
 		return nil, err
 	}
-	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Locks: filelock.New(a.db), Gate: xet.Gate, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
+	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Locks: filelock.New(a.db), Gate: xet.Gate, Offered: a.release.Offered, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
 	if err != nil {
 		return nil, err
 	}

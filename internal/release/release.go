@@ -177,7 +177,12 @@ func (s *Service) once(ctx context.Context, repoID string, done *Released) (move
 	}
 	p, err := s.Plan(ctx, r)
 	if errs.Is(err, errs.Unprocessable) { // too large to be looked through: not again until it changes
-		seen := s.DB.Tx(ctx, func(tx *db.Tx) error { return putScan(ctx, tx, r.RowID, s.state(r, p.refs)) })
+		seen := s.DB.Tx(ctx, func(tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, deleteNotedAll, r.RowID); err != nil { // what is due would have it looked through again
+				return err
+			}
+			return putScan(ctx, tx, r.RowID, s.state(r, p.refs))
+		})
 		return false, errors.Join(err, seen)
 	}
 	if err != nil {
@@ -205,6 +210,9 @@ func (s *Service) do(ctx context.Context, r *repo.Repo, p *Plan, st step) (moved
 		}
 		return st.run(ctx, tx)
 	})
+	if errors.Is(err, errWanted) {
+		return true, nil
+	}
 	if err == nil && !moved && st.after != nil {
 		st.after()
 	}
@@ -226,7 +234,10 @@ func (s *Service) steps(r *repo.Repo, p *Plan, done *Released) (steps []step) {
 	}
 	now := s.Now()
 	for some := range slices.Chunk(p.stale, filesAtOnce) {
-		steps = append(steps, step{run: func(ctx context.Context, tx *db.Tx) error { return deleteNotes(ctx, tx, r.RowID, some) }})
+		steps = append(steps, step{run: func(ctx context.Context, tx *db.Tx) error {
+			_, err := deleteNotes(ctx, tx, r.RowID, some)
+			return err
+		}})
 	}
 	for some := range slices.Chunk(fresh, filesAtOnce) {
 		steps = append(steps, step{run: func(ctx context.Context, tx *db.Tx) error { return insertNotes(ctx, tx, r.RowID, some, now) }})
@@ -258,16 +269,26 @@ func (s *Service) hasMoved(ctx context.Context, tx *db.Tx, r *repo.Repo, refs []
 	return !slices.Equal(have, refs), err
 }
 
+// errWanted says that a file was wanted again since the plan was made.
+var errWanted = errors.New("a version is wanted again")
+
 // giveUp ends the repository's right to some files, and says so.
 func (s *Service) giveUp(ctx context.Context, tx *db.Tx, r *repo.Repo, p *Plan, due []Version) error {
 	files, hashes := make([]xetstore.File, len(due)), make([]xet.Hash, len(due))
+	noted := int64(0)
 	for i, v := range due {
-		files[i], hashes[i] = v.File, v.Hash
+		if files[i], hashes[i] = v.File, v.Hash; !v.Since.IsZero() {
+			noted++
+		}
 	}
-	if err := s.Xet.Remove(ctx, tx, r.RowID, files); err != nil {
+	n, err := deleteNotes(ctx, tx, r.RowID, hashes)
+	if err != nil {
 		return err
 	}
-	if err := deleteNotes(ctx, tx, r.RowID, hashes); err != nil {
+	if n < noted {
+		return errWanted
+	}
+	if err := s.Xet.Remove(ctx, tx, r.RowID, files); err != nil {
 		return err
 	}
 	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: "repo.large.release", At: s.Now(),
@@ -308,6 +329,25 @@ func (s *Service) state(r *repo.Repo, refs []gitstore.Ref) string {
 		fmt.Fprintln(h, ref.Name, ref.OID)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Wanted forgets the notes of files that somebody sends, names or uses again, in the transaction that does: what is
+// superfluous after that is so from then on.
+func Wanted(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error {
+	n, err := deleteNotes(ctx, tx, repoID, files)
+	if err == nil && n > 0 {
+		_, err = tx.Exec(ctx, deleteScan, repoID) // so that they are looked at again
+	}
+	return errs.Wrap("release.Wanted", err)
+}
+
+// Offered is Wanted for files that a client was about to send and need not, because they are there: a commit follows.
+func (s *Service) Offered(ctx context.Context, repoID string, files []xet.Hash) error {
+	noted, err := hasNotes(ctx, s.DB, repoID, files)
+	if err == nil && noted {
+		err = s.DB.Tx(ctx, func(tx *db.Tx) error { return Wanted(ctx, tx, repoID, files) })
+	}
+	return errs.Wrap("release.Offered", err)
 }
 
 // DropRepo forgets a repository that is deleted.

@@ -99,6 +99,9 @@ func (s *Store) Name(ctx context.Context, tx *db.Tx, repoID, ref, userID string,
 			return errs.New(errs.Invalid, "The large file of %q was deleted from this repository meanwhile. Upload it again, then commit.", files[i].Path)
 		}
 	}
+	if err := s.wanted(ctx, tx, repoID, unique(hashes)); err != nil {
+		return errs.Wrap("xetstore.Name", err)
+	}
 	return errs.Wrap("xetstore.Name", insertNames(ctx, tx, repoID, ref, userID, files))
 }
 

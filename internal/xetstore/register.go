@@ -35,7 +35,7 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 	return insertChunks(ctx, tx, uniqueChunks(g.chunks))
 }
 
-// growBy tells of the files that a repository is about to get and does not have yet.
+// growBy tells of the files that a repository is about to get, and of the bytes of those that it does not have yet.
 func (s *Store) growBy(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, sizes []int64) error {
 	had, err := selectHad(ctx, tx, repoID, files)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) growBy(ctx context.Context, tx *db.Tx, repoID string, files []xe
 		}
 	}
 	s.grow(ctx, tx, repoID, bytes)
-	return nil
+	return s.wanted(ctx, tx, repoID, files)
 }
 
 func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, now int64) error {

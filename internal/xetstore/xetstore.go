@@ -30,6 +30,9 @@ type Options struct {
 	// Grow is told in each transaction by how many bytes the files of a repository grow, or shrink. DeleteRepo tells
 	// nothing. nil: nobody is told.
 	Grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
+	// Wanted is told in each transaction that sends, links or names files of a repository, new or there already. nil:
+	// nobody is told.
+	Wanted func(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error
 }
 
 const (
@@ -61,7 +64,8 @@ type Store struct {
 	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
 	maxUnfinished           int64
 
-	grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
+	grow   func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
+	wanted func(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error
 }
 
 // New makes a store on a migrated database.
@@ -72,9 +76,12 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now, grow: o.Grow}
+	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now, grow: o.Grow, wanted: o.Wanted}
 	if s.grow == nil {
 		s.grow = func(context.Context, *db.Tx, string, int64) {}
+	}
+	if s.wanted == nil {
+		s.wanted = func(context.Context, *db.Tx, string, []xet.Hash) error { return nil }
 	}
 	s.indexes = lru.New[xet.Hash, *xet.Index](or(o.IndexCache, defaultIndexCache))
 	termCache := or(o.TermCache, defaultTermCache)

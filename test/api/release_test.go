@@ -220,6 +220,37 @@ func TestKeepVersionsAfterASquash(t *testing.T) {
 	}
 }
 
+// A version that somebody is about to send again, or uses and supersedes again, has its week from then on: a commit that
+// follows the offer is not refused.
+func TestWantedVersionHasItsWeekAgain(t *testing.T) {
+	const day = 24 * time.Hour
+	each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		const id = "alice/m"
+		v := func(n int) string { return version(id, n) }
+		keeping(h, alice, id, 2, 5)
+		releaseAfter(h, 0)
+		releaseAfter(h, 6*day)     // the hub's own schedule may run at any time, too
+		upload(h, alice, id, v(1)) // it is there, and need not be sent
+		ok[dict](t, "commit", commit(h, alice, id, header("again"), lfsFile("w.bin", v(2))))
+		addLarge(h, alice, id, "main", "w.bin", v(6))
+		addLarge(h, alice, id, "main", "w.bin", v(7))
+		releaseAfter(h, 8*day)
+		for n := 1; n <= 7; n++ {
+			if got := holds(h, alice, id, v(n)); got != (n != 3) {
+				t.Errorf("after eight days version %d is there: %v", n, got)
+			}
+		}
+		ok[dict](t, "commit after the offer", commit(h, alice, id, header("back"), lfsFile("w.bin", v(1))))
+		releaseAfter(h, 16*day)
+		for _, n := range []int{1, 2, 3, 4, 5, 7} {
+			if got := holds(h, alice, id, v(n)); got != (n == 1 || n == 7) {
+				t.Errorf("version %d is there: %v", n, got)
+			}
+		}
+	})
+}
+
 // A number that was set when it had no effect deletes nothing after an upgrade: it acts once it is set again, and a change of
 // the number begins the week anew.
 func TestKeepVersionsOfBeforeItActed(t *testing.T) {
@@ -258,6 +289,7 @@ func TestKeepVersionsOfBeforeItActed(t *testing.T) {
 		if settings() != false {
 			t.Error("another setting makes it act")
 		}
+		releaseAfter(h, 0) // before the hub's own schedule may note anything
 		h.JSON(alice, "PUT", "/api/models/"+id+"/settings", dict{"lfs_keep_versions": 2}, nil)
 		releaseAfter(h, 0)
 		if done := releaseAfter(h, 8*24*time.Hour); done.Files != 2 || settings() != true {
@@ -274,8 +306,9 @@ func TestDeletedVersionsDoNotCountAsKept(t *testing.T) {
 		keeping(h, alice, id, 2, 5)
 		ok[dict](t, "delete", removeLarge(h, alice, id, false, shaOf(version(id, 3)), shaOf(version(id, 4))))
 		h.App.Release().Grace = 0
-		if done := releaseAfter(h, 0); done.Files != 1 || !holds(h, alice, id, version(id, 2)) || holds(h, alice, id, version(id, 1)) {
-			t.Errorf("given up: %+v", done)
+		releaseAfter(h, 0)
+		if !holds(h, alice, id, version(id, 2)) || holds(h, alice, id, version(id, 1)) {
+			t.Error("not the second stays beside the fifth")
 		}
 	})
 }

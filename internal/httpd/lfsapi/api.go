@@ -13,6 +13,7 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd/xetapi"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/lfs"
+	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -20,6 +21,9 @@ import (
 type Deps struct {
 	Store *xetstore.Store
 	Gate  *xetapi.Gate
+	// Offered is told of the files that a client was about to send and need not. nil: nobody is told.
+	Offered func(ctx context.Context, repoID string, files []xet.Hash) error
+
 	Authz *authz.Authorizer
 	Xet   *xetapi.API
 	Locks *filelock.Service

@@ -12,6 +12,7 @@ import (
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/lfs"
+	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -40,6 +41,9 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 		if err := a.Gate.HasRoom(r.Context(), st.Repo.RowID, missing(b.Objects, have)); err != nil {
 			return err
 		}
+		if err := a.offered(r, have); err != nil {
+			return err
+		}
 	}
 	out := lfs.Answer{Transfer: lfs.Basic, Objects: make([]lfs.Object, len(b.Objects))}
 	act := a.download1
@@ -57,6 +61,18 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 		out.Objects[i] = a.object(st, p, have, act)
 	}
 	return answer(w, out)
+}
+
+// offered tells of the files that the client need not send.
+func (a *API) offered(r *http.Request, have map[hub.SHA256]xetstore.File) error {
+	if a.Offered == nil || len(have) == 0 {
+		return nil
+	}
+	files := make([]xet.Hash, 0, len(have))
+	for _, f := range have {
+		files = append(files, f.Hash)
+	}
+	return a.Offered(r.Context(), httpd.Of(r).Repo.RowID, files)
 }
 
 func oids(objects []lfs.Pointer) (shas []hub.SHA256) {

@@ -254,13 +254,11 @@ func (s *Service) deleteRef(ctx context.Context, actor hub.Actor, r *repo.Repo, 
 	return s.publish(ctx, actor, r, nil, gitstore.RefUpdate{Name: ref, Old: old}, kind, false)
 }
 
-// moveHead keeps the repository's row in step with its default branch.
-func (s *Service) moveHead(ctx context.Context, tx *db.Tx, r *repo.Repo, head hub.OID, derive bool) error {
-	if err := s.repos.Refresh(ctx, tx, r.RowID, repo.Update{Head: head, At: s.now()}); err != nil {
-		return err
+// moveHead keeps the repository's row in step with its default branch. It may have moved since r was read: ownerID is whose
+// it is by now.
+func (s *Service) moveHead(ctx context.Context, tx *db.Tx, r *repo.Repo, head hub.OID, derive bool) (ownerID string, err error) {
+	if ownerID, err = s.repos.MoveHead(ctx, tx, r.RowID, head, s.now()); err != nil || !derive {
+		return ownerID, err
 	}
-	if !derive {
-		return nil
-	}
-	return s.enqueueRefresh(ctx, tx, r.RowID)
+	return ownerID, s.enqueueRefresh(ctx, tx, r.RowID)
 }

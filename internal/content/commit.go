@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -229,13 +230,16 @@ type inTx func(ctx context.Context, tx *db.Tx) error
 func (s *Service) publishRefs(ctx context.Context, actor hub.Actor, r *repo.Repo, packs []*gitstore.Pack, ups []gitstore.RefUpdate,
 	kind func(gitstore.RefUpdate) string, derive bool, also ...inTx) error {
 	return s.git.Publish(ctx, r.RowID, packs, ups, func(tx *db.Tx) error {
+		owner := r.OwnerID
 		for _, up := range ups {
 			if up.Name == "refs/heads/"+r.DefaultBranch {
-				if err := s.moveHead(ctx, tx, r, up.New, derive); err != nil {
+				now, err := s.moveHead(ctx, tx, r, up.New, derive)
+				if err != nil {
 					return err
 				}
+				owner = cmp.Or(now, owner)
 			}
-			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: kind(up), ActorID: actor.UserID,
+			if err := event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: owner, Kind: kind(up), ActorID: actor.UserID,
 				Data: map[string]any{"ref": up.Name, "old": up.Old.String(), "new": up.New.String()}}); err != nil {
 				return err
 			}

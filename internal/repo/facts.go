@@ -65,6 +65,20 @@ func (s *Service) Refresh(ctx context.Context, tx *db.Tx, repoID string, u Updat
 	return errs.Wrap("repo.Refresh", err)
 }
 
+// MoveHead records a new head of the default branch in the transaction that moves it, and says whose the repository is by
+// then; empty: it is gone.
+func (s *Service) MoveHead(ctx context.Context, tx *db.Tx, repoID string, head hub.OID, at time.Time) (ownerID string, err error) {
+	text := ""
+	if !head.IsZero() {
+		text = head.String()
+	}
+	err = tx.Get(ctx, &ownerID, `UPDATE repo SET head = ?, modified_at = ? WHERE id = ? RETURNING owner_id`, text, at.UnixMicro(), repoID)
+	if db.IsNoRows(err) {
+		return "", nil
+	}
+	return ownerID, errs.Wrap("repo.MoveHead", err)
+}
+
 func writeFacts(ctx context.Context, tx *db.Tx, repoID string, f *Facts) error {
 	card, facts, tags, err := f.columns()
 	if err != nil {

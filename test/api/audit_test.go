@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -142,6 +143,30 @@ func TestAnOrganizationsLogDoesNotShowWhereStrangersAre(t *testing.T) {
 		types, list := audited(t, h, root, "/api/admin/audit?owner=eve&q=acme")
 		if got := strings.Join(types, " "); !strings.Contains(got, "repo.like repo.unlike") || list[0].IP == "" {
 			t.Errorf("eve's own log: %s", got)
+		}
+	})
+}
+
+// A commit that began before a repository moved is in the log of who has the repository when it is made.
+func TestACommitIsInTheLogOfWhoHasTheRepositoryByThen(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		boss := h.User("boss")
+		h.Org("acme", boss, nil)
+		h.CreateRepo(boss, hub.Model, "boss/m", true)
+		before, err := h.App.Repo(t.Context(), "boss/m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.JSON(boss, http.MethodPost, "/api/repos/move", map[string]any{"fromRepo": "boss/m", "toRepo": "acme/m", "type": "model"}, nil)
+		ops := func(yield func(content.Operation, error) bool) {
+			yield(content.Operation{Kind: content.OpFile, Path: "a.txt", Content: []byte("a")}, nil)
+		}
+		actor := hub.Actor{UserID: ownerOf(h, "boss").ID, Name: "boss"}
+		if _, err := h.App.Content().Commit(t.Context(), actor, before, content.NewCommit{Branch: "main", Summary: "late"}, ops); err != nil {
+			t.Fatal(err)
+		}
+		if types, _ := audited(t, h, boss, "/api/organizations/acme/audit-log?q=type:repo.commit"); strings.Join(types, " ") != "repo.commit" {
+			t.Errorf("the new owner's log: %s", types)
 		}
 	})
 }

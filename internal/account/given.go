@@ -81,6 +81,10 @@ func freeTokenName(ctx context.Context, tx *db.Tx, userID, name string) (string,
 func (s *Service) RenewGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID string, until time.Time) (value string, err error) {
 	value = randomToken()
 	tx.AfterCommit(func() { s.generation.Add(1) })
+	user, err := findUser(ctx, tx, getUserByID, userID)
+	if err != nil {
+		return "", err
+	}
 	row, err := findToken(ctx, tx, userID, tokenID)
 	if err != nil {
 		return "", err
@@ -92,12 +96,16 @@ func (s *Service) RenewGivenToken(ctx context.Context, tx *db.Tx, userID, tokenI
 	if n == 0 {
 		return "", errs.New(errs.NotFound, "There is no such token")
 	}
-	return value, s.noteBy(ctx, tx, "token.rotate", userRow{ID: userID}, tokenEvent(row))
+	return value, s.noteBy(ctx, tx, "token.rotate", user, tokenEvent(row))
 }
 
 // EndGivenToken revokes an application's token, as part of tx.
 func (s *Service) EndGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID, why string) error {
 	tx.AfterCommit(func() { s.generation.Add(1) })
+	user, err := findUser(ctx, tx, getUserByID, userID)
+	if err != nil {
+		return err
+	}
 	row, err := findToken(ctx, tx, userID, tokenID)
 	if err != nil {
 		return err
@@ -107,7 +115,7 @@ func (s *Service) EndGivenToken(ctx context.Context, tx *db.Tx, userID, tokenID,
 	}
 	data := tokenEvent(row)
 	data["reason"] = why
-	return s.noteBy(ctx, tx, "token.revoke", userRow{ID: userID}, data)
+	return s.noteBy(ctx, tx, "token.revoke", user, data)
 }
 
 // TokenClients are the applications that a user's tokens were given to, by the tokens' ids. Tokens that the user made are

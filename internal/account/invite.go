@@ -147,6 +147,9 @@ func (s *Service) Invites(ctx context.Context, p hub.Page) ([]*Invite, string, e
 
 // RevokeInvite ends an invitation.
 func (s *Service) RevokeInvite(ctx context.Context, id string) error {
+	if !db.IsText(id) {
+		return errs.New(errs.NotFound, "There is no such invitation")
+	}
 	return errs.Wrap("account.RevokeInvite", s.db.Tx(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, deleteInvite, id)
 		if err == nil && n == 0 {

@@ -225,6 +225,9 @@ func (s *Service) RevokeSessions(ctx context.Context, userID, keep string) error
 
 // RevokeSession ends one of a user's sessions by the id that Sessions gave.
 func (s *Service) RevokeSession(ctx context.Context, userID, id string) error {
+	if !db.IsText(id) {
+		return errs.New(errs.NotFound, "There is no such session")
+	}
 	return errs.Wrap("account.RevokeSession", s.write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, revokeSession, userID, id)
 		if err == nil && n == 0 {

@@ -92,7 +92,7 @@ func checkNewToken(n *NewToken, now time.Time) (value string, err error) {
 		n.Role = hub.TokenRead
 	}
 	switch {
-	case n.Name == "" || utf8.RuneCountInString(n.Name) > maxTokenName || strings.ContainsFunc(n.Name, isControl):
+	case !utf8.ValidString(n.Name) || n.Name == "" || utf8.RuneCountInString(n.Name) > maxTokenName || strings.ContainsFunc(n.Name, isControl):
 		return "", errs.New(errs.Invalid, "A token's name must have 1 to %d characters and no control characters", maxTokenName)
 	case n.Role != hub.TokenRead && n.Role != hub.TokenWrite && n.Role != hub.TokenFineGrained:
 		return "", errs.New(errs.Invalid, "A token's role is read, write or fineGrained, not %q", n.Role)

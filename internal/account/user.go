@@ -86,7 +86,7 @@ func (s *Service) prepare(ctx context.Context, t turn, n NewUser) (userRow, erro
 	if err := checkEmail(n.Email); err != nil {
 		return userRow{}, err
 	}
-	if utf8.RuneCountInString(n.Fullname) > maxFullname || strings.ContainsFunc(n.Fullname, isControl) {
+	if utf8.RuneCountInString(n.Fullname) > maxFullname || !utf8.ValidString(n.Fullname) || strings.ContainsFunc(n.Fullname, isControl) {
 		return userRow{}, errs.New(errs.Invalid, "The full name must have at most %d characters and no control characters", maxFullname)
 	}
 	hash := ""
@@ -150,6 +150,9 @@ func (s *Service) one(ctx context.Context, query, key string) (*User, error) {
 
 func findUser(ctx context.Context, q db.Queryer, query, key string) (userRow, error) {
 	var row userRow
+	if !db.IsText(key) {
+		return row, errs.New(errs.NotFound, "User not found")
+	}
 	err := q.Get(ctx, &row, query, key)
 	if db.IsNoRows(err) {
 		return row, errs.New(errs.NotFound, "User not found")

@@ -290,6 +290,9 @@ func (s *Service) InvitationByCode(ctx context.Context, code string) (*Invitatio
 
 // Revoke ends an invitation of an organisation.
 func (s *Service) Revoke(ctx context.Context, orgID, id string) error {
+	if !db.IsText(id) {
+		return errs.New(errs.NotFound, "There is no such invitation, or it was ended before")
+	}
 	return errs.Wrap("org.Revoke", s.db.Tx(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, endInvitation, s.now().UnixMicro(), orgID, id)
 		if err == nil && n == 0 {

@@ -103,9 +103,9 @@ func (n NewOrg) checkBound(ctx context.Context, tx *db.Tx) error {
 	return nil
 }
 
-// MayCreate asks whether a user may make organisations, which the hub's administrators may keep to themselves.
-func (s *Service) MayCreate(ctx context.Context, by hub.Actor) error {
-	if by.SiteAdmin || s.hooks.MayCreate == nil {
+// MayCreate asks whether users may make organisations, which the hub's administrators may keep to themselves.
+func (s *Service) MayCreate(ctx context.Context, siteAdmin bool) error {
+	if siteAdmin || s.hooks.MayCreate == nil {
 		return nil
 	}
 	everybody, err := s.hooks.MayCreate(ctx)

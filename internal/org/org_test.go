@@ -298,3 +298,29 @@ func TestMembersList(t *testing.T) {
 		}
 	})
 }
+
+// An account that nobody can sign in to holds no organisation up, and goes only by the way that all accounts go.
+func TestAnUnconfirmedAdminIsNoAdmin(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d, "ann", "bob")
+		ctx, o := t.Context(), w.org("acme", "ann")
+		w.noError(w.orgs.SetMember(ctx, o.ID, w.users["bob"], hub.RoleAdmin))
+		_, err := d.Exec(ctx, `UPDATE users SET awaits_email = TRUE, created_at = 1 WHERE id = ?`, w.users["bob"])
+		w.noError(err)
+		w.wantKind(w.orgs.RemoveMember(ctx, o.ID, w.users["ann"]), errs.Conflict)
+		w.wantKind(w.orgs.SetMember(ctx, o.ID, w.users["ann"], hub.RoleRead), errs.Conflict)
+		w.wantKind(w.accounts.Delete(ctx, w.users["ann"]), errs.Conflict)
+
+		_, err = d.Exec(ctx, `DELETE FROM org_member WHERE user_id = ?`, w.users["ann"])
+		w.noError(err)
+		w.noError(w.accounts.Purge(ctx)) // bob is all that is left
+		if _, err := w.accounts.GetByID(ctx, w.users["bob"]); err != nil {
+			t.Errorf("the only admin was purged: %v", err)
+		}
+		_, err = d.Exec(ctx, `UPDATE org_member SET user_id = ? WHERE user_id = ?`, w.users["ann"], w.users["bob"])
+		w.noError(err)
+		w.noError(w.accounts.Purge(ctx))
+		_, err = w.accounts.GetByID(ctx, w.users["bob"])
+		w.wantKind(err, errs.NotFound)
+	})
+}

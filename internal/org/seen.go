@@ -8,10 +8,10 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// OrgsSeen lists the organisations of a user as far as the actor may know of the membership: all for the user and for
-// administrators of the hub, otherwise those whose members are public or to which the actor belongs as well.
-func (s *Service) OrgsSeen(ctx context.Context, actor hub.Actor, userID string) ([]account.Membership, error) {
-	if actor.SiteAdmin || actor.UserID == userID && !actor.Deploy {
+// OrgsSeen lists the organisations of a user as far as the actor may know of the membership: all for the user and for who
+// acts as an administrator of the hub (see authz.SiteAdminProof), otherwise those whose members are public or to which the actor belongs as well.
+func (s *Service) OrgsSeen(ctx context.Context, actor hub.Actor, siteAdmin bool, userID string) ([]account.Membership, error) {
+	if siteAdmin || actor.UserID == userID && !actor.Deploy {
 		return s.OrgsOf(ctx, userID)
 	}
 	var rows []struct {

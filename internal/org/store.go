@@ -41,7 +41,7 @@ const (
 
 	anotherAdmin = `
 		SELECT m.user_id FROM org_member m JOIN users u ON u.id = m.user_id
-		WHERE m.org_id = ? AND m.role = 'admin' AND m.user_id <> ? AND u.disabled_at IS NULL LIMIT 1`
+		WHERE m.org_id = ? AND m.role = 'admin' AND m.user_id <> ? AND u.disabled_at IS NULL AND NOT u.awaits_email LIMIT 1`
 
 	orgsOfUser = `
 		SELECT o.id, o.name, o.fullname, m.role
@@ -52,7 +52,7 @@ const (
 		SELECT o.name FROM org_member m JOIN orgs o ON o.id = m.org_id
 		WHERE m.user_id = ? AND m.role = 'admin' AND NOT EXISTS (
 			SELECT 1 FROM org_member a JOIN users u ON u.id = a.user_id
-			WHERE a.org_id = m.org_id AND a.role = 'admin' AND a.user_id <> ? AND u.disabled_at IS NULL)
+			WHERE a.org_id = m.org_id AND a.role = 'admin' AND a.user_id <> ? AND u.disabled_at IS NULL AND NOT u.awaits_email)
 		ORDER BY o.name LIMIT 1`
 )
 

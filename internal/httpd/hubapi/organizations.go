@@ -66,10 +66,11 @@ func (a *API) createOrganization(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	by := httpd.Of(r).Actor
-	if err := a.Orgs.MayCreate(r.Context(), by); err != nil {
+	siteAdmin := a.Authz.SiteAdminProof(by)
+	if err := a.Orgs.MayCreate(r.Context(), siteAdmin); err != nil {
 		return err
 	}
-	o, err := a.Orgs.Create(r.Context(), org.NewOrg{Name: b.Name, Fullname: b.Fullname, AdminID: by.UserID, Bounded: !by.SiteAdmin})
+	o, err := a.Orgs.Create(r.Context(), org.NewOrg{Name: b.Name, Fullname: b.Fullname, AdminID: by.UserID, Bounded: !siteAdmin})
 	if err != nil {
 		return err
 	}

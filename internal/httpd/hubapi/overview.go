@@ -76,7 +76,7 @@ func (a *API) userOverview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	orgs, err := a.Orgs.OrgsSeen(ctx, st.Actor, u.ID)
+	orgs, err := a.Orgs.OrgsSeen(ctx, st.Actor, a.Authz.SiteAdminProof(st.Actor), u.ID)
 	if err != nil {
 		return err
 	}

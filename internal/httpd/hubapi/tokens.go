@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -203,6 +204,8 @@ func (a *API) scopes(r *http.Request, b *fineGrainedBody) (*hub.Scopes, error) {
 func (a *API) entity(r *http.Request, typ, name, id string) (string, error) {
 	ctx, actor := r.Context(), httpd.Of(r).Actor
 	switch {
+	case !db.IsText(name) || !db.IsText(id):
+		return "", errs.New(errs.NotFound, "There is no %s of this name or id", typ)
 	case typ == hub.EntityUser || typ == hub.EntityOrg:
 		if name == "" {
 			owners, err := a.Accounts.Owners(ctx, []string{id})

@@ -169,7 +169,7 @@ func (a *API) whoItIs(r *http.Request, o account.Owner, p *namespacePage) error 
 	if by.UserID == o.ID {
 		p.Ways = []settingsItem{{Title: "Settings", Path: "/settings"}}
 	}
-	orgs, err := a.Orgs.OrgsSeen(ctx, by, o.ID)
+	orgs, err := a.Orgs.OrgsSeen(ctx, by, a.Authz.SiteAdminProof(by), o.ID)
 	for _, m := range orgs {
 		p.Orgs = append(p.Orgs, personLink{m.Name, m.Fullname, "/" + escape(m.Name)})
 	}

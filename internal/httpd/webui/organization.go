@@ -99,7 +99,7 @@ func newOrgForm(r *http.Request) newOrganizationPage {
 }
 
 func (a *API) newOrgPage(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Orgs.MayCreate(r.Context(), httpd.Of(r).Actor); err != nil {
+	if err := a.Orgs.MayCreate(r.Context(), a.Authz.SiteAdminProof(httpd.Of(r).Actor)); err != nil {
 		return err
 	}
 	return write(w, r, http.StatusOK, "newOrganization", newOrgForm(r))
@@ -111,10 +111,11 @@ func (a *API) newOrg(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	by := httpd.Of(r).Actor
-	if err := a.Orgs.MayCreate(r.Context(), by); err != nil {
+	siteAdmin := a.Authz.SiteAdminProof(by)
+	if err := a.Orgs.MayCreate(r.Context(), siteAdmin); err != nil {
 		return err
 	}
-	o, err := a.Orgs.Create(r.Context(), org.NewOrg{Name: form.Get("name"), Fullname: form.Get("fullname"), AdminID: by.UserID, Bounded: !by.SiteAdmin})
+	o, err := a.Orgs.Create(r.Context(), org.NewOrg{Name: form.Get("name"), Fullname: form.Get("fullname"), AdminID: by.UserID, Bounded: !siteAdmin})
 	if err == nil {
 		seeOther(w, orgPath(o.Name, "settings")+"?done=org")
 		return nil

@@ -179,7 +179,7 @@ func TestS15FloodOfLoginsKeepsNobodyOut(t *testing.T) {
 			}
 		})
 	}
-	for i := range 5 {
+	for i := range 2 {
 		if a := signIn(t, h, "ann", rightPassword, "X-Forwarded-For", "198.51.100.4"); a.Status != http.StatusSeeOther {
 			t.Errorf("try %d from elsewhere: %d", i, a.Status)
 		}

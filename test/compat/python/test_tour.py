@@ -1,5 +1,7 @@
 """The README's tour with the token that the first start printed: create, upload by Xet, list, download."""
 
+import os
+
 from conftest import files_in, hf, hf_json, sha256
 from huggingface_hub import HfApi
 
@@ -138,9 +140,13 @@ def test_settings_move_delete():
     assert "not found" in hf("repos", "delete", "admin/tour-moved", "-y", ok=False).lower()
 
 
-def test_repos_ls_is_refused_clearly():
-    """Not served yet: it lists what each repository takes of a quota."""
-    assert "This hub does not serve GET /api/settings/repositories" in hf("repos", "ls", ok=False)
+def test_repos_ls(tmp_path):
+    """What each repository takes of a quota."""
+    (tmp_path / "w.bin").write_bytes(os.urandom(3_000_000))
+    hf("repos", "create", "tour-sized")
+    hf("upload", "admin/tour-sized", tmp_path / "w.bin", "w.bin")
+    sized = [r for r in hf_json("repos", "ls") if r["id"] == "admin/tour-sized"]
+    assert [(r["type"], r["visibility"], r["storage"]) for r in sized] == [("model", "public", "3.0 MB")]
 
 
 def test_wrong_token_is_named():
@@ -148,6 +154,5 @@ def test_wrong_token_is_named():
 
 
 def wrong_token():
-    import os
 
     return os.environ | {"HF_TOKEN": "hf_" + "x" * 34}

@@ -233,6 +233,10 @@ func TestRefresh(t *testing.T) {
 		after, err := w.accounts.Authenticate(ctx, second.Access)
 		w.must(err)
 		before.Rotations++ // what was made by the old value ends with it
+		if ends := w.now.Add(oauth.AccessLife); !after.Ends.Equal(ends) {
+			w.Errorf("the new value ends at %v, not %v", after.Ends, ends)
+		}
+		before.Ends = after.Ends
 		if after != before || second.Refresh == first.Refresh || w.works(first.Access) {
 			w.Errorf("%+v then %+v", before, after)
 		}

@@ -20,7 +20,7 @@ const rightPassword = "correct horse battery staple"
 // 429 with the headers that say when to come back. The owner gets in from a device that is known.
 func TestS15GuessingIsBounded(t *testing.T) {
 	h := testhub.New(t)
-	const accounts, tries = 3, 400
+	const accounts, tries = 50, 10_000
 	devices := map[string]string{}
 	for i := range accounts {
 		name := fmt.Sprintf("user-%d", i)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/app"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/org"
@@ -72,11 +73,7 @@ func orgAddMember() *cobra.Command {
 		Short: "Make a user a member, or change the role of one",
 		Args:  exactArgs("ORG", "USER"),
 		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
-			o, err := a.Orgs().Get(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			u, err := a.Accounts().Get(c.Context(), args[1])
+			o, u, err := orgAndUser(c, a, args)
 			if err != nil {
 				return err
 			}
@@ -91,17 +88,23 @@ func orgAddMember() *cobra.Command {
 	return c
 }
 
+// orgAndUser finds what ORG and USER name.
+func orgAndUser(c *cobra.Command, a *app.App, args []string) (*org.Org, *account.User, error) {
+	o, err := a.Orgs().Get(c.Context(), args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := a.Accounts().Get(c.Context(), args[1])
+	return o, u, err
+}
+
 func orgRemoveMember() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove-member ORG USER",
 		Short: "End a membership",
 		Args:  exactArgs("ORG", "USER"),
 		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
-			o, err := a.Orgs().Get(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			u, err := a.Accounts().Get(c.Context(), args[1])
+			o, u, err := orgAndUser(c, a, args)
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ func (s *Service) Search(ctx context.Context, q UserQuery) ([]*User, string, err
 	p := q.Page.Clamp(usersOnPage, maxUsers)
 	text, args := fragSearchUsers, []any{p.Cursor}
 	if q.Search != "" {
-		like := "%" + likeEscape.Replace(strings.ToLower(q.Search)) + "%"
+		like := db.Containing(strings.ToLower(q.Search))
 		text, args = text+fragUserLike, append(args, like, like, like)
 	}
 	if q.SiteAdmin != nil {
@@ -54,8 +54,6 @@ func (s *Service) Search(ctx context.Context, q UserQuery) ([]*User, string, err
 	}
 	return users, next, nil
 }
-
-var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // UserChange is what is to be different; nil stays.
 type UserChange struct {

@@ -309,7 +309,7 @@ const (
 		SELECT u.id, u.name, u.fullname, u.email, u.email_verified, u.awaits_email, u.password_hash, u.site_admin, u.disabled_at, u.created_at
 		FROM namespace n JOIN users u ON u.id = n.owner_id
 		WHERE n.kind = 'user' AND n.held_until IS NULL AND n.name_key > ?`
-	fragUserLike     = ` AND (n.name_key LIKE ? ESCAPE '\' OR lower(u.fullname) LIKE ? ESCAPE '\' OR lower(u.email) LIKE ? ESCAPE '\')`
+	fragUserLike     = ` AND (n.name_key LIKE ? ESCAPE '!' OR lower(u.fullname) LIKE ? ESCAPE '!' OR lower(u.email) LIKE ? ESCAPE '!')`
 	fragUserAdmin    = ` AND u.site_admin = ?`
 	fragUserDisabled = ` AND (u.disabled_at IS NOT NULL) = ?`
 	fragUserOrder    = ` ORDER BY n.name_key LIMIT ?`

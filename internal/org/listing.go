@@ -98,7 +98,7 @@ func (q MemberQuery) statement(orgID string) (string, []any, error) {
 		add(fragOfEmail, strings.ToLower(q.Email))
 	}
 	if q.Search != "" {
-		like := "%" + likeText.Replace(strings.ToLower(q.Search)) + "%"
+		like := db.Containing(strings.ToLower(q.Search))
 		add(fragNamed, like, like)
 	}
 	if q.Page.Cursor != "" {
@@ -111,9 +111,6 @@ func (q MemberQuery) statement(orgID string) (string, []any, error) {
 	add(fragInOrder, q.Page.Limit+1)
 	return query, args, nil
 }
-
-// likeText keeps what somebody searches for from being a pattern.
-var likeText = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // joined is a cursor of lists in the order of time.
 func joined(at int64, id string) string { return strconv.FormatInt(at, 36) + "-" + id }

@@ -39,7 +39,7 @@ func (s *Service) Overviews(ctx context.Context, q OverviewQuery) (list []Overvi
 	p := q.Page.Clamp(100, MaxLimit)
 	text, args := fragOverview, []any{p.Cursor}
 	if q.Search != "" {
-		text, args = text+` AND name_key LIKE ? ESCAPE '!'`, append(args, "%"+likeEscape.Replace(strings.ToLower(q.Search))+"%")
+		text, args = text+` AND name_key LIKE ? ESCAPE '!'`, append(args, db.Containing(strings.ToLower(q.Search)))
 	}
 	if q.OwnerID != "" {
 		text, args = text+` AND owner_id = ?`, append(args, q.OwnerID)

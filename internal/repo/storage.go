@@ -78,7 +78,7 @@ func selectStorage(ctx context.Context, q db.Queryer, in StorageQuery, from int6
 		b.add(fragOfType, in.Type)
 	}
 	if in.Search != "" {
-		b.add(fragNamed, "%"+likeEscape.Replace(in.Search)+"%")
+		b.add(fragNamed, db.Containing(in.Search))
 	}
 	after, by := fragBytesDn, fragByBytesDn
 	switch {

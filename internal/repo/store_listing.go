@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/db"
@@ -162,12 +161,9 @@ func (l *selection) filters(b *statement) {
 // search keeps the repositories whose id contains every term. This is the one place that says how a search is done.
 func search(b *statement, terms []string) {
 	for _, t := range terms {
-		b.add(fragNameHas, "%"+likeEscape.Replace(t)+"%")
+		b.add(fragNameHas, db.Containing(t))
 	}
 }
-
-// likeEscape takes the meaning from LIKE's wildcards.
-var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // statement grows by constant parts and their parameters.
 type statement struct {

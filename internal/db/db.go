@@ -46,7 +46,9 @@ type engine interface {
 	transact(ctx context.Context, f func(*Tx) error) error
 	changes() uint64
 	settle(ctx context.Context) error
-	migrate(ctx context.Context, files fs.FS) error
+	snapshot(ctx context.Context, f func(session) error) error
+	load(ctx context.Context, f func(loading) error) error
+	migrate(ctx context.Context, files fs.FS, to int64) error
 	close() error
 }
 

@@ -30,7 +30,11 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err := d.refuseNewer(ctx, files); err != nil {
 		return err
 	}
-	if err := d.engine.migrate(ctx, files); err != nil {
+	newest, err := newestMigration(files)
+	if err != nil {
+		return err
+	}
+	if err := d.engine.migrate(ctx, files, newest); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	return d.refuseNewer(ctx, files) // another process may have been faster
@@ -84,7 +88,7 @@ func (d *DB) SchemaVersion(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS) error {
+func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS, to int64) error {
 	unlock, err := lockFile(ctx, e.path+".migrate")
 	if err != nil {
 		return err
@@ -93,7 +97,7 @@ func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS) error {
 	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(60000)") + "&_txlock=immediate")) // a statement may take any time
 	defer pool.Close()
 	defer e.counter.Add(1)
-	return migrateUp(ctx, goose.DialectSQLite3, pool, files)
+	return migrateUp(ctx, goose.DialectSQLite3, pool, files, to)
 }
 
 // lockFile takes an exclusive lock that the kernel frees when the process dies. SQLite's own write lock cannot be held
@@ -121,14 +125,14 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-func (e *postgresEngine) migrate(ctx context.Context, files fs.FS) error {
+func (e *postgresEngine) migrate(ctx context.Context, files fs.FS, to int64) error {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 3600)) // once a second
 	if err != nil {
 		return err
 	}
 	pool := stdlib.OpenDB(*migrationConfig(e.config))
 	defer pool.Close()
-	return migrateUp(ctx, goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker))
+	return migrateUp(ctx, goose.DialectPostgres, pool, files, to, goose.WithSessionLocker(locker))
 }
 
 // migrationConfig lets a statement take as long as a large table needs. For a lock it waits as long as the hub's own
@@ -142,12 +146,12 @@ func migrationConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	return cfg
 }
 
-func migrateUp(ctx context.Context, dialect goose.Dialect, pool *sql.DB, files fs.FS, options ...goose.ProviderOption) error {
+func migrateUp(ctx context.Context, dialect goose.Dialect, pool *sql.DB, files fs.FS, to int64, options ...goose.ProviderOption) error {
 	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	p, err := goose.NewProvider(dialect, pool, files, options...)
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
+	_, err = p.UpTo(ctx, to)
 	return err
 }

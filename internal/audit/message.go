@@ -20,6 +20,9 @@ var texts = map[string]string{
 	"invite.revoke": "Revoked an invitation to the hub",
 	"invite.accept": "Accepted an invitation to the hub",
 
+	"hold.add":    "Had the stored bytes of {of} kept: {reason}",
+	"hold.remove": "Ended the hold {hold}",
+
 	"job.retry": "Had job {job} ({kind}) tried again",
 
 	"org.create":        "Created the organization {name}",

@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -120,6 +121,12 @@ type removal struct {
 func (d *removal) remove(ctx context.Context, tx *db.Tx) error {
 	files, err := d.known(ctx, tx)
 	if err != nil {
+		return err
+	}
+	if held, err := hold.OfRepo(ctx, tx, d.repo.RowID); held || err != nil {
+		if err == nil {
+			err = errs.New(errs.Forbidden, "The administrators of this hub keep what this repository has: nothing can be deleted for good. Ask them.")
+		}
 		return err
 	}
 	d.s.quota.Allow(ctx, tx)

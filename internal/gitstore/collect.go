@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
@@ -20,6 +21,9 @@ type Collected struct {
 
 // errMoved says that the repository has changed since it was looked at.
 var errMoved = errors.New("the repository has changed meanwhile")
+
+// errHeld says that somebody holds the repository since it was looked at: nothing of it goes.
+var errHeld = errors.New("the repository is held")
 
 // Bounds of how a collection catches up with changes. Each time it has only the latest to look at; after some times it
 // does so within the transaction, when few packs came since.
@@ -77,6 +81,9 @@ func (s *Store) Collect(ctx context.Context, repoID string, before time.Time) (C
 	if errors.Is(err, errFoldRace) || errors.Is(err, errPackGone) || errors.Is(err, errMoved) {
 		return Collected{}, errs.New(errs.Unavailable, "Repository %s changes too fast to be collected now", repoID)
 	}
+	if errors.Is(err, errHeld) {
+		return Collected{}, nil
+	}
 	if err == nil && done.Objects > 0 {
 		s.counters.collections.Add(1)
 		s.counters.collectedObjects.Add(int64(done.Objects))
@@ -92,6 +99,9 @@ type collection struct {
 }
 
 func (c *collection) run(ctx context.Context) (done Collected, err error) {
+	if held, err := hold.OfRepo(ctx, c.s.db, c.id); held || err != nil {
+		return done, err
+	}
 	drops, err := c.s.dropped(ctx, c.s.db, c.id)
 	if err != nil {
 		return done, err
@@ -232,6 +242,12 @@ func (w *sweeping) rewrite(ctx context.Context) error {
 // swap replaces the rows, if the repository is as it was when it was looked at last. In a hurry it looks once more while
 // nobody can change it.
 func (w *sweeping) swap(ctx context.Context, tx *db.Tx, hurry bool) error {
+	if held, err := hold.OfRepo(ctx, tx, w.id); held || err != nil {
+		if err == nil {
+			err = errHeld
+		}
+		return err
+	}
 	if hurry {
 		if err := w.catchUp(ctx, tx); err != nil {
 			return err

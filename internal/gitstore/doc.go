@@ -17,6 +17,6 @@
 //   - Caches are keyed by repository and object: knowing an id never reveals another repository's object.
 //
 // It must not know users, rights, file rules, LFS storage or HTTP. Blobs that no row names any more are freed by FreeBlobs
-// alone, which must be called with a time further back than the longest request and backup (git/ is the prefix of all
+// alone, which must be called with a time further back than the longest request (git/ is the prefix of all
 // keys).
 package gitstore

@@ -9,6 +9,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hold"
 )
 
 // A blob is freed in three steps, each of which may be the last before a crash. The transaction that takes away the row
@@ -65,7 +66,7 @@ func noteUnnamed(ctx context.Context, tx *db.Tx, key string, size int64) error {
 }
 
 // FreeBlobs deletes the blobs of packs that no row has named since a time. That must lie further back than any request
-// and any backup takes. It may run on several nodes.
+// takes. While somebody holds the hub, nothing goes. It may run on several nodes.
 func (s *Store) FreeBlobs(ctx context.Context, since time.Time) (total Freed, err error) {
 	for {
 		keys, err := s.doom(ctx, since.UnixMicro())
@@ -92,6 +93,10 @@ type garbageRow struct {
 // of them, they get a new one.
 func (s *Store) doom(ctx context.Context, since int64) (doomed []garbageRow, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		doomed = nil
+		if held, err := hold.Live(ctx, tx); held || err != nil {
+			return err
+		}
 		for {
 			var rows []garbageRow
 			err := tx.Select(ctx, &rows, `SELECT pack_key, size FROM git_garbage WHERE unnamed_at <= ?

@@ -15,6 +15,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
@@ -125,7 +126,8 @@ func (s *Service) PictureFor(ctx context.Context, o account.Owner) (jpeg []byte,
 	return jpeg, hash, err
 }
 
-// Collect deletes the pictures that no profile shows and that are older than a day. Running it twice does no harm.
+// Collect deletes the pictures that no profile shows and that are older than a day, unless somebody holds the hub: no profile
+// ever shows one again, since each upload has a key of its own. Running it twice does no harm.
 func (s *Service) Collect(ctx context.Context) error {
 	after := ""
 	for {
@@ -150,7 +152,15 @@ func (s *Service) free(ctx context.Context, list []blob.Info) error {
 		return err
 	}
 	var shown []string
-	if err := s.db.Select(ctx, &shown, query, args...); err != nil {
+	var held bool
+	err = s.db.Tx(ctx, func(tx *db.Tx) (err error) {
+		shown = nil
+		if held, err = hold.Live(ctx, tx); held || err != nil {
+			return err
+		}
+		return tx.Select(ctx, &shown, query, args...)
+	})
+	if held || err != nil {
 		return err
 	}
 	kept := " " + strings.Join(shown, " ") + " "

@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/event"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/repo"
 	"github.com/cairnhub/cairn/internal/slot"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -172,6 +173,9 @@ func (s *Service) once(ctx context.Context, repoID string, done *Released) (move
 	if !s.acts(r) {
 		return false, s.forgetRepo(ctx, repoID)
 	}
+	if held, err := hold.OfRepo(ctx, s.DB, repoID); held || err != nil {
+		return false, err
+	}
 	if idle, err := s.idle(ctx, r); idle || err != nil {
 		return false, err
 	}
@@ -280,6 +284,12 @@ func (s *Service) giveUp(ctx context.Context, tx *db.Tx, r *repo.Repo, p *Plan, 
 		if files[i], hashes[i] = v.File, v.Hash; !v.Since.IsZero() {
 			noted++
 		}
+	}
+	if held, err := hold.OfRepo(ctx, tx, r.RowID); held || err != nil {
+		if err == nil {
+			err = errWanted
+		}
+		return err
 	}
 	n, err := deleteNotes(ctx, tx, r.RowID, hashes)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
@@ -91,53 +92,64 @@ func execIn(ctx context.Context, tx *db.Tx, query string, args ...any) error {
 	return err
 }
 
-// freeGraves removes the blobs whose rows are gone, those of a run that was cut off included.
+// freeGraves removes the blobs whose rows are gone, those of a run that was cut off included. While somebody holds the hub
+// they wait.
 func (s *Store) freeGraves(ctx context.Context) error {
 	for {
-		var keys [][]byte
-		if err := s.db.Select(ctx, &keys, selectGraves, s.micros(), gravesAtOnce); err != nil {
+		due, more, err := s.openGraves(ctx)
+		if err != nil {
 			return err
 		}
-		if len(keys) == 0 {
-			_, err := s.db.Exec(ctx, deleteOldGraves, s.now().Add(-graveKept).UnixMicro())
+		if !more {
+			_, err = s.db.Exec(ctx, deleteOldGraves, s.now().Add(-graveKept).UnixMicro())
 			return err
 		}
-		if err := s.freeBlobs(ctx, keys); err != nil {
+		if err := s.freeBlobs(ctx, due); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Store) freeBlobs(ctx context.Context, keys [][]byte) error {
-	var due [][]byte
-	until := s.now().Add(graveTime)
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+// openGraves takes some blobs that are to be removed, as nobody else does until their time is over: an upload that begins when
+// they are gone for one must not meet the hand of another.
+func (s *Store) openGraves(ctx context.Context) (due [][]byte, more bool, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		due, more = nil, false
+		if held, err := hold.Live(ctx, tx); held || err != nil {
+			return err
+		}
+		now := s.now()
+		var keys [][]byte
+		if err := tx.Select(ctx, &keys, selectGraves, now.UnixMicro(), gravesAtOnce); err != nil || len(keys) == 0 {
+			return err
+		}
+		more = true
 		if err := execIn(ctx, tx, deleteLost, keys); err != nil { // stored anew before anybody removed them
 			return err
 		}
-		if err := execIn(ctx, tx, updateGraves, until.UnixMicro(), keys); err != nil {
+		if err := execIn(ctx, tx, updateGraves, now.Add(graveTime).UnixMicro(), keys); err != nil {
 			return err
 		}
-		query, args, err := db.In(selectOpenGraves, until.UnixMicro(), keys)
+		query, args, err := db.In(selectOpened, keys)
 		if err != nil {
 			return err
 		}
-		due = nil
 		return tx.Select(ctx, &due, query, args...)
 	})
-	if err != nil || len(due) == 0 {
-		return err
-	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+	return due, more, err
+}
+
+func (s *Store) freeBlobs(ctx context.Context, due [][]byte) error {
+	deleting, cancel := context.WithTimeout(ctx, graveTime-graveMargin)
 	defer cancel()
 	for _, key := range due {
 		h := xet.Hash(key)
 		s.indexes.Remove(h)
-		if err := s.blobs.Delete(ctx, xorbKey(h)); err != nil {
+		if err := s.blobs.Delete(deleting, xorbKey(h)); err != nil {
 			return err
 		}
 	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		return execIn(ctx, tx, closeGraves, s.now().Add(graveMargin).UnixMicro(), due)
+	return s.db.Tx(deleting, func(tx *db.Tx) error {
+		return execIn(deleting, tx, closeGraves, s.now().Add(graveMargin).UnixMicro(), due)
 	})
 }

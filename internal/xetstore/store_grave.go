@@ -22,6 +22,7 @@ const (
 
 	selectOpenGraves = "SELECT xorb FROM xet_grave WHERE until_at >= ? AND xorb IN (?)"
 	selectGraves     = "SELECT xorb FROM xet_grave WHERE NOT freed AND until_at < ? ORDER BY xorb LIMIT ?"
+	selectOpened     = "SELECT xorb FROM xet_grave WHERE NOT freed AND xorb IN (?)"
 	updateGraves     = "UPDATE xet_grave SET until_at = ? WHERE NOT freed AND xorb IN (?) AND NOT EXISTS (SELECT 1 FROM xet_xorb x WHERE x.hash = xet_grave.xorb)"
 	deleteLost       = "DELETE FROM xet_grave WHERE NOT freed AND xorb IN (?) AND EXISTS (SELECT 1 FROM xet_xorb x WHERE x.hash = xet_grave.xorb)"
 	closeGraves      = "UPDATE xet_grave SET freed = TRUE, until_at = ? WHERE xorb IN (?)"

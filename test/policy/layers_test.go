@@ -41,6 +41,7 @@ var layers = map[string]layer{
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
+	"internal/hold": storage,
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
@@ -77,8 +78,9 @@ var siblings = map[string][]string{
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
 	"internal/jobs":           {"internal/db", "internal/event"},
 	"internal/event":          {"internal/db"},
-	"internal/gitstore":       {"internal/blob", "internal/db"},
-	"internal/xetstore":       {"internal/blob", "internal/db"},
+	"internal/hold":           {"internal/db"},
+	"internal/gitstore":       {"internal/blob", "internal/db", "internal/hold"},
+	"internal/xetstore":       {"internal/blob", "internal/db", "internal/hold"},
 	"internal/account":        {"internal/mail", "internal/site"},
 	"internal/org":            {"internal/account", "internal/mail", "internal/site"},
 	"internal/oauth":          {"internal/account"},

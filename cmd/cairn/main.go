@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cairnhub/cairn/internal/app"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/errs"
 )
@@ -44,6 +45,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	var found app.ExitError
+	if errors.As(err, &found) {
+		if found.Err != nil {
+			fmt.Fprintln(stderr, "cairn:", message(found.Err))
+		}
+		return found.Code
 	}
 	fmt.Fprintln(stderr, "cairn:", message(err))
 	if isUsage(err) {

@@ -218,14 +218,9 @@ func (p *PackReader) ByOffset(fn func(i int) error) error {
 
 // packed is an entry's head and all its bytes, checked against the catalog's CRC.
 func (p *PackReader) packed(o ObjectInfo) (entryHead, []byte, error) {
-	offs := p.off()
-	k := sort.Search(len(offs.off), func(k int) bool { return offs.off[k] > o.Offset })
-	end := p.end()
-	if k < len(offs.off) {
-		end = offs.off[k]
-	}
-	if o.Offset < packHeaderLen || end > p.end() || end <= o.Offset {
-		return entryHead{}, nil, malformed("catalog offset of %s", o.OID)
+	end, err := p.entryEnd(o)
+	if err != nil {
+		return entryHead{}, nil, err
 	}
 	b := make([]byte, end-o.Offset)
 	if _, err := p.r.ReadAt(b, o.Offset); err != nil && err != io.EOF {
@@ -236,6 +231,20 @@ func (p *PackReader) packed(o ObjectInfo) (entryHead, []byte, error) {
 	}
 	h, err := readEntryHead(b[:min(len(b), maxEntryHead)], o.Offset)
 	return h, b, err
+}
+
+// entryEnd is where the entry of an object ends.
+func (p *PackReader) entryEnd(o ObjectInfo) (int64, error) {
+	offs := p.off()
+	k := sort.Search(len(offs.off), func(k int) bool { return offs.off[k] > o.Offset })
+	end := p.end()
+	if k < len(offs.off) {
+		end = offs.off[k]
+	}
+	if o.Offset < packHeaderLen || end > p.end() || end <= o.Offset {
+		return 0, malformed("catalog offset of %s", o.OID)
+	}
+	return end, nil
 }
 
 func (p *PackReader) baseID(h entryHead) (hub.OID, error) {

@@ -12,6 +12,7 @@ import (
 // Statements as a whole. A list in parentheses is filled in by db.In.
 const (
 	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash = ?"
+	selectXorbs     = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
 	selectUntouched = "SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)"
 	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 

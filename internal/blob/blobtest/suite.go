@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 	}{
 		{"RoundTrip", roundTrip},
 		{"Ranges", ranges},
+		{"Uncached", uncached},
 		{"ReadBack", readBack},
 		{"Overwrite", overwrite},
 		{"Abort", abort},
@@ -126,6 +127,45 @@ func ranges(t *testing.T, s blob.Store) {
 	}
 	if _, err := s.Open(ctx, "x", -1, 1); err == nil {
 		t.Error("negative offset accepted")
+	}
+}
+
+// uncached reads ranges past all caches: short ones, some within a block of direct I/O, some across several.
+func uncached(t *testing.T, s blob.Store) {
+	body := Bytes(13<<20 + 7)
+	size := int64(len(body))
+	put(t, s, "x", body)
+	put(t, s, "empty", nil)
+	open := func(key string, off, n int64, whole bool) ([]byte, error) {
+		r, err := blob.OpenUncached(ctx, s, key, off, n)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		if whole {
+			return io.ReadAll(r)
+		}
+		var b bytes.Buffer
+		_, err = io.Copy(&b, r)
+		return b.Bytes(), err
+	}
+	for _, r := range [][2]int64{{0, 1}, {0, size}, {0, -1}, {1, 2}, {4095, 2}, {4096, 4096}, {size - 1, 1}, {4<<20 - 1, 2}, {5<<20 + 3, -1}, {1000, 9 << 20}, {size, -1}, {5, 0}} {
+		end := r[0] + r[1]
+		if r[1] < 0 {
+			end = size
+		}
+		for _, whole := range []bool{false, true} {
+			got, err := open("x", r[0], r[1], whole)
+			expect(t, got, err, body[r[0]:end])
+		}
+	}
+	got, err := open("empty", 0, -1, false)
+	expect(t, got, err, nil)
+	if _, err := open("x", size-1, 2, false); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("past the end: %v", err)
+	}
+	if _, err := open("absent", 0, -1, false); !errs.Is(err, errs.NotFound) {
+		t.Errorf("absent: %v", err)
 	}
 }
 

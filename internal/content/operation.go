@@ -176,7 +176,7 @@ func (s *Service) prove(ctx context.Context, w *gitstore.PackWriter, repoID stri
 	for _, l := range slices.Concat(c.large, c.pointers) {
 		shas = append(shas, l.sha)
 	}
-	known, err := s.xet.FindFiles(ctx, s.db, repoID, shas)
+	known, err := s.xet.FindWhole(ctx, s.db, repoID, shas)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"path"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hub"
 )
 
 // The ways in which a file is uploaded.
@@ -68,7 +70,30 @@ func (s *Service) Preupload(ctx context.Context, snap *Snapshot, files []Candida
 			return nil, err
 		}
 	}
+	if err := s.askAgain(ctx, snap.Repo.RowID, out); err != nil {
+		return nil, err
+	}
 	return out, s.hasRoom(ctx, snap.Repo.RowID, files, out)
+}
+
+// askAgain keeps clients from skipping large files whose stored bytes are damaged: sending them repairs them.
+func (s *Service) askAgain(ctx context.Context, repoID string, out []Verdict) error {
+	var shas []hub.SHA256
+	for i := range out {
+		if b, err := hex.DecodeString(out[i].OID); err == nil && len(b) == len(hub.SHA256{}) {
+			shas = append(shas, hub.SHA256(b))
+		}
+	}
+	damaged, err := s.xet.DamagedAmong(ctx, repoID, shas)
+	if err != nil || len(damaged) == 0 {
+		return err
+	}
+	for i := range out {
+		if b, err := hex.DecodeString(out[i].OID); err == nil && len(b) == len(hub.SHA256{}) && damaged[hub.SHA256(b)] {
+			out[i].OID = ""
+		}
+	}
+	return nil
 }
 
 // currentOID is what a client compares with its own hash to skip a file that has not changed.

@@ -318,7 +318,7 @@ func (p *push) checkLarge(ctx context.Context, w *objectRules, ref string) error
 	for i, l := range w.large {
 		shas[i] = l.sha
 	}
-	known, err := p.s.xet.FindFiles(ctx, p.s.db, p.repo.RowID, shas)
+	known, err := p.s.xet.FindWhole(ctx, p.s.db, p.repo.RowID, shas)
 	if err != nil {
 		return err
 	}

@@ -271,6 +271,7 @@ func headerOf(x *xet.Index, i int) [chunkHeader]byte {
 func (s *Store) spoiled(x *xet.Index, err error) error {
 	if damaged := s.damaged("xorb "+x.Hash.String(), err); errors.Is(damaged, xet.ErrCorrupt) {
 		s.indexes.Remove(x.Hash)
+		s.noteDamage(context.Background(), x.Hash)
 		return damaged
 	}
 	return err

@@ -37,7 +37,11 @@ func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
 		x, err = s.findTrailer(ctx, h)
 	}
 	if err != nil {
-		return nil, s.damaged("index of xorb "+h.String(), err)
+		err = s.damaged("index of xorb "+h.String(), err)
+		if errors.Is(err, xet.ErrCorrupt) {
+			s.noteDamage(ctx, h)
+		}
+		return nil, err
 	}
 	s.indexes.Put(h, x, indexWeight(x))
 	return x, nil

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/xet"
@@ -48,8 +47,7 @@ func (s *Store) ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) 
 	}
 	f := File{RepoID: sc.RepoID, Hash: in.tree.FileHash(), Size: in.size, SHA256: sum}
 	reg := in.registration(f)
-	err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
-	return f, err
+	return f, s.record(ctx, sc.RepoID, reg, nil)
 }
 
 func (e Expect) check(size int64, sum hub.SHA256) error {

@@ -41,7 +41,7 @@ func (s *Store) CompleteParts(ctx context.Context, sc Scope, upload string, sent
 
 // completed looks for the file that an upload is to make.
 func (s *Store) completed(ctx context.Context, sc Scope, sha hub.SHA256, size int64) (f File, there bool, err error) {
-	files, err := s.FindFiles(ctx, nil, sc.RepoID, []hub.SHA256{sha})
+	files, err := s.FindWhole(ctx, nil, sc.RepoID, []hub.SHA256{sha})
 	f, there = files[sha]
 	return f, there && f.Size == size, err
 }
@@ -99,13 +99,7 @@ func (s *Store) joinParts(ctx context.Context, sc Scope, upload string, parts []
 	}
 	f := File{RepoID: sc.RepoID, Hash: in.tree.FileHash(), Size: size, SHA256: sum}
 	reg := in.registration(f)
-	err = s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := s.register(ctx, tx, sc.RepoID, reg); err != nil {
-			return err
-		}
-		return dropUpload(ctx, tx, upload)
-	})
-	return f, err
+	return f, s.record(ctx, sc.RepoID, reg, func(tx *db.Tx) error { return dropUpload(ctx, tx, upload) })
 }
 
 // checkParts compares the parts that are here with those that the client says it sent, and with the file's size.

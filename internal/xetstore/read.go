@@ -24,7 +24,7 @@ func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) 
 		return errs.New(errs.RangeUnsatisfiable, "The file has no such range")
 	}
 	err = s.stream(ctx, w, false, segments, off, n)
-	if errors.Is(err, xet.ErrCorrupt) {
+	if errors.Is(err, xet.ErrCorrupt) || errors.Is(err, errNoXorb) {
 		s.terms.Remove(termsKey{f.RepoID, f.Hash}) // a repair may have brought others
 	}
 	return err

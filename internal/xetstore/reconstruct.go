@@ -14,6 +14,11 @@ var errNoFile = errs.New(errs.NotFound, "File not found")
 // Reconstruct plans how to make the bytes [from, to) of a file of a repository; to is cut to the file's size. A range
 // beyond its end is errs.RangeUnsatisfiable. The plan names no xorb but those that the repository got the file by.
 func (s *Store) Reconstruct(ctx context.Context, f File, from, to uint64) (*xet.Reconstruction, error) {
+	if some, err := s.isHurt(ctx); err != nil {
+		return nil, errs.Wrap("xetstore.Reconstruct", err)
+	} else if some {
+		s.terms.Remove(termsKey{f.RepoID, f.Hash}) // another node may have got the file anew, of other xorbs
+	}
 	segments, err := s.termsOf(ctx, f)
 	if err != nil {
 		return nil, errs.Wrap("xetstore.Reconstruct", err)

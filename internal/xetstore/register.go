@@ -26,6 +26,11 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 	if err := s.growBy(ctx, tx, repoID, files, sizes); err != nil {
 		return err
 	}
+	if g.renew {
+		if err := s.renewTerms(ctx, tx, repoID, g.files); err != nil {
+			return err
+		}
+	}
 	if err := insertRepoFiles(ctx, tx, repoID, g.files, now); err != nil {
 		return err
 	}
@@ -53,7 +58,7 @@ func (s *Store) growBy(ctx context.Context, tx *db.Tx, repoID string, files []xe
 }
 
 func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, now int64) error {
-	if err := insertXorbs(ctx, tx, g.xorbs, false); err != nil {
+	if err := insertXorbs(ctx, tx, g.xorbs); err != nil {
 		return err
 	}
 	if err := checkGraves(ctx, tx, g.xorbs, g.since); err != nil {
@@ -126,11 +131,7 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 		if err != nil {
 			return s.damaged("terms of file "+h.String(), err)
 		}
-		for i := range segments {
-			if x := segments[i].Xorb; i == 0 || x != segments[i-1].Xorb {
-				xorbs = append(xorbs, x)
-			}
-		}
+		xorbs = append(xorbs, xorbsOf(segments)...)
 	}
 	xorbs = unique(xorbs)
 	n, err := touchXorbs(ctx, tx, xorbs, now)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/xet"
 )
@@ -19,7 +18,7 @@ const unknownXorb = "Refused: the shard refers to a xorb that is not known here.
 //   - listings of xorbs are those stored, and each file is what its hash says, by someone who has its chunk hashes;
 //   - a claimed SHA-256 is the one of the bytes, which are read for it unless the scope may read a file that had it.
 //
-// A repository that has a file already keeps it as it is. What others have makes no difference, but for the space it takes.
+// A repository that has a file already keeps it as it is, unless its bytes are damaged. What others have makes no difference, but for the space it takes.
 //
 // progress, if not nil, is called with bytes hashed, first with 0 when only the hashing is left to do; one call at a time. What the
 // client got wrong is errs.Invalid.
@@ -48,7 +47,7 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	if err := s.verifyClaims(ctx, sc, claims, progress); err != nil {
 		return err
 	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return s.register(ctx, tx, sc.RepoID, reg) })
+	return s.record(ctx, sc.RepoID, reg, nil)
 }
 
 // verifyShard checks all that can be checked without reading the files, and returns what to write.
@@ -129,6 +128,7 @@ type registration struct {
 	had     []xet.Hash // xorbs that the user sent once more
 	senders []string   // who sent them
 	since   int64      // when the first blob of xorbs may have been stored, in microseconds
+	renew   bool       // some files may be there of damaged xorbs: see renewTerms
 }
 
 // eligible notes the chunks of a xorb by which others may find it: those that clients ask for, and the first, by which

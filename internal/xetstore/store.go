@@ -11,8 +11,8 @@ import (
 
 // Statements as a whole. A list in parentheses is filled in by db.In.
 const (
-	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash = ?"
-	selectXorbs     = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
+	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
+	selectXorbs     = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
 	selectUntouched = "SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)"
 	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 
@@ -40,8 +40,8 @@ const (
 	fragInsertRepoXorbs = "INSERT INTO xet_repo_xorb (xorb, repo_id) VALUES "
 	fragInsertChunks    = "INSERT INTO xet_chunk (chunk, xorb) VALUES "
 
-	fragVisible  = "SELECT x.hash FROM xet_xorb x WHERE x.hash IN (?) AND "
-	fragByChunk  = "SELECT x.hash FROM xet_chunk c JOIN xet_xorb x ON x.hash = c.xorb WHERE c.chunk = ? AND "
+	fragVisible  = "SELECT x.hash FROM xet_xorb x WHERE x.hash IN (?) AND x.damaged_at IS NULL AND "
+	fragByChunk  = "SELECT x.hash FROM xet_chunk c JOIN xet_xorb x ON x.hash = c.xorb WHERE c.chunk = ? AND x.damaged_at IS NULL AND "
 	fragHashed   = "SELECT f.hash, f.sha256 FROM xet_file f WHERE f.sha256 IS NOT NULL AND f.hash IN (?) AND "
 	fragSent     = "EXISTS (SELECT 1 FROM xet_xorb_upload u WHERE u.xorb = x.hash AND u.user_id = ? AND u.user_id <> '')"
 	fragXorbIn   = "EXISTS (SELECT 1 FROM xet_repo_xorb m JOIN repo r ON r.id = m.repo_id WHERE m.xorb = x.hash AND "
@@ -93,10 +93,11 @@ func selectVisible(ctx context.Context, q db.Queryer, sc Scope, keys [][]byte) (
 type xorbRow struct {
 	Hash       []byte
 	Chunks     int64
-	RawSize    int64 `db:"raw_size"`
-	BodySize   int64 `db:"body_size"`
-	StoredSize int64 `db:"stored_size"`
-	CreatedAt  int64 `db:"created_at"`
+	RawSize    int64  `db:"raw_size"`
+	BodySize   int64  `db:"body_size"`
+	StoredSize int64  `db:"stored_size"`
+	CreatedAt  int64  `db:"created_at"`
+	DamagedAt  *int64 `db:"damaged_at"` // nil: nothing is known against it
 }
 
 func newXorbRow(x *xet.Index, stored, now int64) xorbRow {
@@ -116,13 +117,14 @@ func getXorb(ctx context.Context, q db.Queryer, h xet.Hash) (*xorbRow, error) {
 	return &row, err
 }
 
-// insertXorbs adds xorbs, or refreshes what is known of their bodies when those were stored anew.
-func insertXorbs(ctx context.Context, tx *db.Tx, rows []xorbRow, anew bool) error {
-	clash := " ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at"
-	if anew {
-		clash += ", body_size = excluded.body_size, stored_size = excluded.stored_size"
-	}
-	return insertRows(ctx, tx, fragInsertXorbs, 7, clash,
+// restored is what a xorb's new body changes in its row. Damage that was found before is gone with the old body.
+const restored = " ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at, body_size = excluded.body_size, stored_size = excluded.stored_size," +
+	" damaged_at = CASE WHEN xet_xorb.damaged_at > excluded.created_at THEN xet_xorb.damaged_at END," +
+	" lost_at = CASE WHEN xet_xorb.damaged_at > excluded.created_at THEN xet_xorb.lost_at END"
+
+// insertXorbs adds xorbs whose bodies were just stored.
+func insertXorbs(ctx context.Context, tx *db.Tx, rows []xorbRow) error {
+	return insertRows(ctx, tx, fragInsertXorbs, 7, restored,
 		len(rows), func(i int) []any {
 			r := &rows[i]
 			return []any{r.Hash, r.Chunks, r.RawSize, r.BodySize, r.StoredSize, r.CreatedAt, r.CreatedAt}

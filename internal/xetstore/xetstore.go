@@ -57,6 +57,7 @@ type Store struct {
 	maxTerms int64 // bytes of a list that is kept, so that one file does not push out all others
 	files    *db.Memo[fileKey, foundFile]
 
+	hurt                    hurt
 	uploads, shards, hashes slot.Slots
 	parsing                 byteBudget
 	users                   *slot.Keyed[string]   // uploads by user
@@ -87,6 +88,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	termCache := or(o.TermCache, defaultTermCache)
 	s.terms, s.maxTerms = lru.New[termsKey, []xet.Segment](termCache), termCache/2
 	s.files = db.NewMemo[fileKey](d, fileMemo, func(foundFile) int64 { return foundFileWeight })
+	s.hurt.memo = db.NewMemo[struct{}](d, 1, func(bool) int64 { return 1 })
 	s.uploads = slot.Of(or(o.Uploads, defaultUploads))
 	s.users = slot.PerKey[string](max(cap(s.uploads)/2, 1))
 	s.commits = slot.PerKey[xet.Hash](1)

@@ -42,10 +42,10 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 	return !known[hash], errs.Wrap("xetstore.PutXorb", s.storeXorb(ctx, sc, hash, r))
 }
 
-// intact reports whether the xorb's blob is there in full, as far as its length tells. If not, an upload repairs it.
+// intact reports whether the xorb's blob is there in full, as far as its length tells and nothing else is known. If not, an upload repairs it.
 func (s *Store) intact(ctx context.Context, hash xet.Hash) bool {
 	row, err := getXorb(ctx, s.db, hash)
-	if err != nil || row == nil {
+	if err != nil || row == nil || row.DamagedAt != nil {
 		return false
 	}
 	info, err := s.blobs.Stat(ctx, xorbKey(hash))
@@ -115,7 +115,7 @@ func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *
 		var err error
 		if row != nil {
 			if err = checkGraves(ctx, tx, []xorbRow{*row}, since); err == nil {
-				err = insertXorbs(ctx, tx, []xorbRow{*row}, true)
+				err = insertXorbs(ctx, tx, []xorbRow{*row})
 			}
 		} else {
 			var n int64

@@ -96,10 +96,11 @@ func (a *API) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, found, err := a.Store.FindFile(r.Context(), httpd.Of(r).Repo.RowID, sha)
+	whole, err := a.Store.FindWhole(r.Context(), nil, httpd.Of(r).Repo.RowID, []hub.SHA256{sha})
 	if err != nil {
 		return err
 	}
+	f, found := whole[sha]
 	if !found {
 		return errs.New(errs.NotFound, "The object is not here")
 	}

@@ -41,6 +41,10 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 		if err := a.Gate.HasRoom(r.Context(), st.Repo.RowID, missing(b.Objects, have)); err != nil {
 			return err
 		}
+		// What is here but damaged takes no room and is asked for again.
+		if have, err = a.Store.FindWhole(r.Context(), nil, st.Repo.RowID, oids(b.Objects)); err != nil {
+			return err
+		}
 		if err := a.offered(r, have); err != nil {
 			return err
 		}

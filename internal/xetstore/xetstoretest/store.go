@@ -10,6 +10,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/db/dbtest"
+	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
@@ -52,4 +53,36 @@ func (e *Env) Count(t testing.TB, table string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// XorbKey is where a xorb's blob is.
+func XorbKey(h xet.Hash) string {
+	s := h.String()
+	return "xorbs/" + s[:2] + "/" + s[2:4] + "/" + s
+}
+
+// Rot flips one bit of a stored xorb: at bytes from its begin, or from its end if at is negative.
+func (e *Env) Rot(t testing.TB, h xet.Hash, at int) {
+	t.Helper()
+	b, err := blob.GetBytes(context.Background(), e.Blobs, XorbKey(h), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at < 0 {
+		at += len(b)
+	}
+	b[at] ^= 4
+	if err := blob.PutBytes(context.Background(), e.Blobs, XorbKey(h), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Damaged reports whether a xorb is marked as damaged.
+func (e *Env) Damaged(t testing.TB, h xet.Hash) bool {
+	t.Helper()
+	var n int
+	if err := e.DB.Get(context.Background(), &n, "SELECT COUNT(*) FROM xet_xorb WHERE hash = ? AND damaged_at IS NOT NULL", h[:]); err != nil {
+		t.Fatal(err)
+	}
+	return n > 0
 }

@@ -42,6 +42,15 @@ type Store interface {
 	Check(ctx context.Context) error
 }
 
+// Local is a store that may keep its objects on this machine, where the kernel reads ahead of who reads in order.
+type Local interface{ Local() bool }
+
+// IsLocal reports whether a store keeps its objects on this machine.
+func IsLocal(s Store) bool {
+	l, ok := s.(Local)
+	return ok && l.Local()
+}
+
 // Upload is an object being written, by one goroutine. Nothing is visible before Commit.
 type Upload interface {
 	io.Writer

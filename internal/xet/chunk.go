@@ -84,13 +84,22 @@ func DecodeChunk(dst, stored []byte) (out []byte, n int, err error) {
 	if n > len(stored) {
 		return dst, 0, formatErrorf("xorb", "truncated")
 	}
-	b := chunkBuffers.Get().(*chunkBuffer)
-	defer chunkBuffers.Put(b)
-	out = slices.Grow(dst, h.raw)[:len(dst)+h.raw]
-	if err := decodePayload(out[len(dst):], b.scratch[:], stored[chunkHeaderSize:n], h.scheme); err != nil {
+	if out, err = DecodePayload(dst, stored[chunkHeaderSize:n], h.scheme, h.raw); err != nil {
 		return dst, 0, err
 	}
 	return out, n, nil
+}
+
+// DecodePayload decodes what a chunk of length bytes (at most MaxChunk) is stored as, without its header, and appends it to
+// dst. Errors are [FormatError].
+func DecodePayload(dst, payload []byte, scheme Scheme, length int) ([]byte, error) {
+	b := chunkBuffers.Get().(*chunkBuffer)
+	defer chunkBuffers.Put(b)
+	out := slices.Grow(dst, length)[:len(dst)+length]
+	if err := decodePayload(out[len(dst):], b.scratch[:], payload, scheme); err != nil {
+		return dst, err
+	}
+	return out, nil
 }
 
 // ChunkReader reads stored chunks one by one and checks each against its index before it gives it out.

@@ -21,9 +21,13 @@ const (
 	// A short range is read, mostly at once, and then written.
 	shortRange = 128 << 10
 	shortBlock = shortRange + 2*xet.MaxChunk
+
+	// What is read in turn fits into the cache of one core, from the copy out of the page cache to the one into the connection.
+	turnBlock = 256 << 10
 )
 
 var (
+	turnBlocks  = sync.Pool{New: func() any { return newReadBuffer(turnBlock) }}
 	largeBlocks = sync.Pool{New: func() any { return newReadBuffer(largeBlock) }}
 	smallBlocks = sync.Pool{New: func() any { return newReadBuffer(smallBlock) }}
 	shortBlocks = sync.Pool{New: func() any { return newReadBuffer(shortBlock) }}
@@ -40,10 +44,22 @@ type block struct {
 	err        error // nothing else is set, and no block follows
 }
 
-// stored is the chunks with their headers.
+// stored is the chunks with their headers, of a block that is not bare.
 func (b *block) stored() []byte {
 	_, n := b.index.PhysRange(b.start, b.end)
 	return b.buf.b[b.at : b.at+int(n)]
+}
+
+// payloads is those of the chunks [start, end), one behind the other, of a bare block.
+func (b *block) payloads(start, end int) []byte {
+	at := b.at + bareLen(b.index, b.start, start)
+	return b.buf.b[at : at+bareLen(b.index, start, end)]
+}
+
+// bareLen is the length of the chunks [start, end) without their headers.
+func bareLen(x *xet.Index, start, end int) int {
+	_, n := x.PhysRange(start, end)
+	return int(n) - (end-start)*chunkHeader
 }
 
 // readBuffer is memory that several blocks may share.
@@ -77,6 +93,7 @@ type blockReader struct {
 	store *Store
 	emit  func(block) error // takes the block's share of its buffer over
 	pool  *sync.Pool        // of buffers
+	bare  bool              // blocks are
 	free  chan struct{}     // by which emit bounds how far it is behind; nil: it is not
 
 	// The block before: terms that repeat chunks, as long runs of equal bytes have them, are served from it.
@@ -85,12 +102,25 @@ type blockReader struct {
 	start, end int
 }
 
-// copyBlocks has read emit blocks, and write write them: in turn when few bytes are asked for, or else reading ahead.
-func (s *Store) copyBlocks(ctx context.Context, bytes int64, read func(*blockReader) error, write func(*block) error) error {
-	if bytes > shortRange {
-		return s.copyAhead(ctx, read, write)
+// reading is how a stream is read.
+type reading struct {
+	bytes int64 // how many are asked for
+	bare  bool  // its blocks are: the chunks' payloads lie one behind the other
+	ahead bool  // a long one goes on while blocks are written: for writers that have work of their own, and for far stores
+}
+
+// copyBlocks has read emit blocks, and write write them: in turn, or reading ahead.
+//
+// In turn is faster for a connection: what one core has just read and checked it need not fetch from another's cache to
+// send it, no goroutine wakes another, and the kernel reads the disk ahead anyway.
+func (s *Store) copyBlocks(ctx context.Context, how reading, read func(*blockReader) error, write func(*block) error) error {
+	r := &blockReader{ctx: ctx, store: s, pool: &shortBlocks, bare: how.bare}
+	if how.bytes > shortRange {
+		if how.ahead {
+			return s.copyAhead(ctx, how.bare, read, write)
+		}
+		r.pool = &turnBlocks
 	}
-	r := &blockReader{ctx: ctx, store: s, pool: &shortBlocks}
 	r.emit = func(b block) error {
 		defer b.buf.release()
 		return write(&b)
@@ -99,10 +129,10 @@ func (s *Store) copyBlocks(ctx context.Context, bytes int64, read func(*blockRea
 	return read(r)
 }
 
-func (s *Store) copyAhead(ctx context.Context, read func(*blockReader) error, write func(*block) error) error {
+func (s *Store) copyAhead(ctx context.Context, bare bool, read func(*blockReader) error, write func(*block) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	out := make(chan block, blocksAhead)
-	r := &blockReader{ctx: ctx, store: s, pool: &smallBlocks, free: make(chan struct{}, blocksAhead)}
+	r := &blockReader{ctx: ctx, store: s, pool: &smallBlocks, bare: bare, free: make(chan struct{}, blocksAhead)}
 	select {
 	case largeTurns <- struct{}{}:
 		r.pool = &largeBlocks
@@ -190,12 +220,8 @@ func (r *blockReader) chunks(x *xet.Index, start, end int, skip, take int64, siz
 // load reads as many of the chunks as a buffer holds, at least one, and checks them.
 func (r *blockReader) load(body io.Reader, x *xet.Index, start, end int) (next int, err error) {
 	r.forget()
-	if r.free != nil {
-		select {
-		case <-r.free:
-		case <-r.ctx.Done():
-			return 0, r.ctx.Err()
-		}
+	if err := r.wait(); err != nil {
+		return 0, err
 	}
 	r.last, next = r.buffer(x, start, end)
 	r.lastIndex, r.start, r.end = x, start, next
@@ -205,7 +231,23 @@ func (r *blockReader) load(body io.Reader, x *xet.Index, start, end int) (next i
 	if err == nil {
 		err = checkChunks(x, start, next, r.last.b)
 	}
+	if err == nil && r.bare {
+		dropHeaders(x, start, next, r.last.b)
+	}
 	return next, err
+}
+
+// wait returns when another block may be read.
+func (r *blockReader) wait() error {
+	if r.free == nil {
+		return r.ctx.Err()
+	}
+	select {
+	case <-r.free:
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
 }
 
 // buffer returns one as long as the chunks from start on that fit into it.
@@ -230,10 +272,13 @@ func (r *blockReader) buffer(x *xet.Index, start, end int) (buf *readBuffer, nex
 
 // send emits chunks that the last buffer holds.
 func (r *blockReader) send(start, end int, skip, take int64) error {
-	before, _ := r.lastIndex.PhysRange(r.start, r.end)
-	at, _ := r.lastIndex.PhysRange(start, end)
+	_, before := r.lastIndex.PhysRange(r.start, start)
+	at := int(before)
+	if r.bare {
+		at = chunkHeader + bareLen(r.lastIndex, r.start, start)
+	}
 	r.last.refs.Add(1)
-	return r.emit(block{index: r.lastIndex, start: start, end: end, buf: r.last, at: int(at - before), skip: skip, take: take})
+	return r.emit(block{index: r.lastIndex, start: start, end: end, buf: r.last, at: at, skip: skip, take: take})
 }
 
 // chunkHeader is the length of the header before each stored chunk.
@@ -255,6 +300,20 @@ func checkChunks(x *xet.Index, start, end int, stored []byte) error {
 		stored = stored[n:]
 	}
 	return nil
+}
+
+// dropHeaders moves the payloads together, behind the first chunk's header, which stays: so that a run of chunks that are
+// not compressed can be written as it lies.
+func dropHeaders(x *xet.Index, start, end int, stored []byte) {
+	from, to := 0, chunkHeader
+	for i := start; i < end; i++ {
+		n := bareLen(x, i, i+1)
+		if from += chunkHeader; from != to {
+			copy(stored[to:], stored[from:from+n])
+		}
+		from += n
+		to += n
+	}
 }
 
 // headerOf is the header that a chunk was stored with.

@@ -13,8 +13,9 @@ import (
 )
 
 // WriteTo writes n bytes of a file from off to w. Every chunk is checked before any of its bytes is written: damage ends
-// the stream with an error that is xet.ErrCorrupt. A long range is read ahead of w, in up to 3 MiB. The caller has found the
-// file through a repository that may be read.
+// the stream with an error that is xet.ErrCorrupt. A long range takes 256 KiB of memory and as much for what is compressed;
+// from a store on another machine it is read ahead of w, in up to 3 MiB. The caller has found the file through a repository
+// that may be read.
 func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) error {
 	segments, err := s.termsOf(ctx, f)
 	if err != nil {
@@ -23,21 +24,22 @@ func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) 
 	if off < 0 || n < 0 || off > f.Size || n > f.Size-off {
 		return errs.New(errs.RangeUnsatisfiable, "The file has no such range")
 	}
-	err = s.stream(ctx, w, false, segments, off, n)
+	err = s.stream(ctx, w, s.far, segments, off, n)
 	if errors.Is(err, xet.ErrCorrupt) || errors.Is(err, errNoXorb) {
 		s.terms.Remove(termsKey{f.RepoID, f.Hash}) // a repair may have brought others
 	}
 	return err
 }
 
-// stream is WriteTo on terms; plain is whether w takes small pieces as well as large ones.
-func (s *Store) stream(ctx context.Context, w io.Writer, plain bool, segments []xet.Segment, off, n int64) error {
+// stream is WriteTo on terms; ahead is whether a long range is read ahead of w.
+func (s *Store) stream(ctx context.Context, w io.Writer, ahead bool, segments []xet.Segment, off, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	d := decoder{store: s, w: w, plain: plain}
+	d := decoder{store: s, w: w}
 	defer d.close()
-	return s.copyBlocks(ctx, n, func(r *blockReader) error { return r.terms(segments, off, off+n) }, d.write)
+	how := reading{bytes: n, bare: true, ahead: ahead}
+	return s.copyBlocks(ctx, how, func(r *blockReader) error { return r.terms(segments, off, off+n) }, d.write)
 }
 
 // terms emits the bytes [from, to) of a file.
@@ -108,23 +110,25 @@ func (r *StoredRange) Copy(ctx context.Context, w io.Writer) error {
 	size := func(start, end int) int64 { _, n := r.index.PhysRange(start, end); return n }
 	first, last := cover(0, r.index.NumChunks(), r.off, r.off+r.n, size)
 	read := func(b *blockReader) error { return b.chunks(r.index, first, last, r.off-size(0, first), r.n, size) }
-	return r.store.copyBlocks(ctx, r.n, read, func(b *block) error {
+	return r.store.copyBlocks(ctx, reading{bytes: r.n, ahead: r.store.far}, read, func(b *block) error {
 		_, err := w.Write(b.stored()[b.skip : b.skip+b.take])
 		return err
 	})
 }
 
 // gathered is how many bytes are written at once: a write to a connection wakes up its reader, which costs as much as
-// copying 100 KiB.
-const gathered = 256 << 10
+// copying 100 KiB. A run of direct bytes that lie together is worth a write of its own.
+const (
+	gathered = 256 << 10
+	direct   = 64 << 10
+)
 
 var outBuffers = sync.Pool{New: func() any { return new([gathered]byte) }}
 
-// decoder writes the uncompressed bytes of blocks.
+// decoder writes the uncompressed bytes of bare blocks.
 type decoder struct {
 	store *Store
 	w     io.Writer
-	plain bool            // w takes what it gets in small pieces as well as in large ones
 	out   *[gathered]byte // nil until it is needed
 	n     int             // bytes in out that are not written yet
 }
@@ -137,53 +141,81 @@ func (d *decoder) close() {
 
 // write writes all of a block.
 func (d *decoder) write(b *block) error {
-	stored, skip, left := b.stored(), b.skip, b.take
-	for i := b.start; i < b.end && left > 0; i++ {
-		_, n := b.index.PhysRange(i, i+1)
-		length := int64(b.index.RawLen(i, i+1))
+	skip, left := b.skip, b.take
+	for i := b.start; i < b.end && left > 0; {
+		next := b.run(i)
+		length := int64(b.index.RawLen(i, next))
 		from, to := min(skip, length), min(skip+left, length)
-		if err := d.chunk(b, i, stored[:n], from, to, to-from == left); err != nil {
-			return err
-		}
-		stored = stored[n:]
 		skip -= from
 		left -= to - from
+		var err error
+		if b.index.Chunks[i].Scheme == xet.SchemeNone {
+			err = d.plain(b, i, next, from, to, left == 0)
+		} else {
+			err = d.decode(b, i, int(from), int(to))
+		}
+		if err != nil {
+			return err
+		}
+		i = next
 	}
 	return d.flush()
 }
 
-// chunk writes the bytes [from, to) of a chunk, or keeps them to be written with those that follow; last is whether none do.
-func (d *decoder) chunk(b *block, i int, stored []byte, from, to int64, last bool) error {
-	payload, length := stored[chunkHeader:], int(b.index.RawLen(i, i+1))
-	whole := b.index.Chunks[i].Scheme == xet.SchemeNone
-	if whole && len(payload) != length {
-		return d.store.spoiled(b.index, fmt.Errorf("chunk %d: length: %w", i, xet.ErrCorrupt))
+// run is the end of the chunks from i on that are not compressed, or of chunk i, if that is.
+func (b *block) run(i int) int {
+	next := i
+	for next < b.end && b.index.Chunks[next].Scheme == xet.SchemeNone {
+		next++
 	}
-	if whole && (d.plain || last && d.n == 0) { // no need to copy it
-		if err := d.flush(); err != nil {
+	return max(next, i+1)
+}
+
+// plain writes the bytes [from, to) of the uncompressed chunks [i, next), or keeps them to be written with those that
+// follow; last is whether none do.
+func (d *decoder) plain(b *block, i, next int, from, to int64, last bool) error {
+	p := b.payloads(i, next)
+	if uint64(len(p)) != b.index.RawLen(i, next) {
+		return d.store.spoiled(b.index, fmt.Errorf("chunks %d to %d: length: %w", i, next, xet.ErrCorrupt))
+	}
+	p = p[from:to]
+	if len(p) < direct && !(last && d.n == 0) {
+		if err := d.room(len(p)); err != nil {
 			return err
 		}
-		_, err := d.w.Write(payload[from:to])
+		d.n += copy(d.out[d.n:], p)
+		return nil
+	}
+	if err := d.flush(); err != nil {
 		return err
 	}
+	_, err := d.w.Write(p)
+	return err
+}
+
+// decode keeps the bytes [from, to) of a compressed chunk.
+func (d *decoder) decode(b *block, i, from, to int) error {
+	length := int(b.index.RawLen(i, i+1))
+	if err := d.room(length); err != nil {
+		return err
+	}
+	raw, err := xet.DecodePayload(d.out[:d.n], b.payloads(i, i+1), b.index.Chunks[i].Scheme, length)
+	if err != nil {
+		return d.store.spoiled(b.index, fmt.Errorf("chunk %d: decode: %w", i, xet.ErrCorrupt))
+	}
+	d.n += copy(raw[d.n:], raw[d.n+from:d.n+to])
+	return nil
+}
+
+// room makes sure that out takes n more bytes.
+func (d *decoder) room(n int) error {
 	if d.out == nil {
 		d.out = outBuffers.Get().(*[gathered]byte)
 	}
-	if d.n+length > gathered {
-		if err := d.flush(); err != nil {
-			return err
-		}
-	}
-	if whole {
-		d.n += copy(d.out[d.n:], payload[from:to])
+	if d.n+n <= gathered {
 		return nil
 	}
-	raw, n, err := xet.DecodeChunk(d.out[:d.n], stored)
-	if err != nil || n != len(stored) || len(raw) != d.n+length {
-		return d.store.spoiled(b.index, fmt.Errorf("chunk %d: decode: %w", i, xet.ErrCorrupt))
-	}
-	d.n += copy(raw[d.n:], raw[d.n+int(from):d.n+int(to)])
-	return nil
+	return d.flush()
 }
 
 func (d *decoder) flush() error {

@@ -49,6 +49,7 @@ const (
 type Store struct {
 	db    *db.DB
 	blobs blob.Store
+	far   bool // blobs are not on this machine
 	log   *slog.Logger
 	now   func() time.Time
 
@@ -77,7 +78,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{db: d, blobs: blobs, log: o.Log, now: o.Now, grow: o.Grow, wanted: o.Wanted}
+	s := &Store{db: d, blobs: blobs, far: !blob.IsLocal(blobs), log: o.Log, now: o.Now, grow: o.Grow, wanted: o.Wanted}
 	if s.grow == nil {
 		s.grow = func(context.Context, *db.Tx, string, int64) {}
 	}

@@ -51,6 +51,9 @@ func (s *Store) objects() string                 { return filepath.Join(s.root, 
 func (s *Store) path(key string) string          { return filepath.Join(s.objects(), filepath.FromSlash(key)) }
 func (s *Store) Check(ctx context.Context) error { return blob.Probe(ctx, s) }
 
+// Local says that objects are files here.
+func (s *Store) Local() bool { return true }
+
 // removeLeftovers deletes temporary files that no living process holds. One that was made but not yet locked may go as
 // well: who makes it looks, and makes another.
 func (s *Store) removeLeftovers() error {

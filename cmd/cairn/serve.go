@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cairnhub/cairn/internal/app"
+	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/event"
 )
 
@@ -15,11 +17,17 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the hub",
 		Long: "Run the hub until SIGINT or SIGTERM, which lets requests under way finish. The first start on an empty folder\n" +
-			"makes user admin and prints its password and token once.",
+			"makes user admin and prints its password and token once.\n\n" +
+			"SIGUSR2 restarts it without losing a request: the program is started anew, a newer one if it was replaced, with the\n" +
+			"same arguments; it reads its settings again and takes the open sockets over. When it serves, the old process lets its\n" +
+			"requests finish and ends. When it does not come up, the old one goes on. Sockets of systemd are taken, too (LISTEN_FDS).",
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c)
 			if err != nil {
+				return err
+			}
+			if cfg.Process, err = config.ReadProcess(os.Environ(), os.Getpid(), os.Getppid()); err != nil {
 				return err
 			}
 			return app.Serve(c.Context(), cfg, logger(cfg, c.ErrOrStderr()), c.OutOrStdout())

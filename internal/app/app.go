@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -61,6 +62,7 @@ type App struct {
 	oauth    *oauth.Service
 	audit    *audit.Service
 	sealed   atomic.Int64 // the last seal that was told
+	keep     []io.Closer  // open until the process ends
 }
 
 // Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.

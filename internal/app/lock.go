@@ -9,9 +9,12 @@ import (
 	"syscall"
 )
 
-// lockFolder makes this process the only one that serves a data folder. The kernel drops the lock with the process,
-// so a crash leaves nothing to clean up.
-func lockFolder(dir string) (unlock func(), err error) {
+// lockFolder makes this process the only one that serves a data folder, whose node's caches and temporary files are then
+// its own. The kernel drops the lock with the last process that holds it, so a crash leaves nothing to clean up.
+//
+// A process that takes over from another is handed the lock, held: it belongs to the open file, which both then share. So
+// there is no moment at which a third one could take it.
+func lockFolder(dir string, handed int) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -19,6 +22,12 @@ func lockFolder(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if handed > 0 {
+		f, err = handedLock(f, handed)
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
@@ -28,8 +37,28 @@ func lockFolder(dir string) (unlock func(), err error) {
 		b, _ := os.ReadFile(path)
 		return nil, fmt.Errorf("another cairn (process %s) already serves %s: stop it first, or choose another folder with --data", strings.TrimSpace(string(b)), dir)
 	}
+	return f, nil
+}
+
+// handedLock is the lock that was handed over, if it is that of the folder.
+func handedLock(f *os.File, handed int) (*os.File, error) {
+	defer f.Close()
+	lock := os.NewFile(uintptr(handed), f.Name())
+	want, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	have, err := lock.Stat()
+	if err != nil || !os.SameFile(want, have) {
+		_ = lock.Close()
+		return nil, fmt.Errorf("the process before this one does not serve the folder of %s: another data folder takes a stop and a start", f.Name())
+	}
+	return lock, nil
+}
+
+// signLock tells who reads the lock's file by whom the folder is served.
+func signLock(f *os.File) {
 	if err := f.Truncate(0); err == nil {
 		_, _ = f.WriteAt([]byte(fmt.Sprintf("%d\n", os.Getpid())), 0)
 	}
-	return func() { f.Close() }, nil
 }

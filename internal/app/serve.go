@@ -7,82 +7,97 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/config"
-	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
 )
 
-// Bounds of the HTTP server. Bodies have no total time limit: httpd cuts them when they stop moving.
-const (
-	headerTime = 15 * time.Second
-	idleTime   = 2 * time.Minute
-	headerSize = 128 << 10 // Xet tokens may be long
-)
-
-// Serve runs the hub until ctx ends, then lets the requests under way finish. out gets what a person reads at the start.
+// Serve runs the hub until ctx ends or another process has taken over (SIGUSR2), then lets the requests under way finish.
+// out gets what a person reads at the start.
 func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
-	unlock, err := lockFolder(cfg.Data)
-	if err != nil {
+	process := takeProcess(cfg.Process)
+	defer process.Close()
+	if process.lock, err = lockFolder(cfg.Data, process.take(config.HandedLock)); err != nil {
 		return err
 	}
-	defer unlock()
 	a, err := Open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	ln, err := net.Listen("tcp", cfg.Listen)
+	a.db.Share(process.parent != nil)
+	ln, err := process.listen(config.SocketHTTP, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("%w: choose another address with --listen", err)
 	}
-	defer ln.Close()
 	first, err := a.accounts.EnsureAdmin(ctx)
 	if err != nil {
 		return err
 	}
-	srv, err := a.Handler(ctx, nil)
+	handler, err := a.Handler(ctx, nil)
 	if err != nil {
 		return err
 	}
-	door, err := a.openSSH(ctx, ln.Addr())
+	door, err := a.openSSH(ctx, ln.Addr(), process)
 	if err != nil {
 		return err
+	}
+	servers := []*server{newServer(handler, bounded(ln))}
+	if cfg.MetricsListen != "" {
+		m, err := process.listen(config.SocketMetrics, cfg.MetricsListen)
+		if err != nil {
+			return fmt.Errorf("%w: choose another address with --metrics-listen", err)
+		}
+		servers = append(servers, newServer(handler.Metrics(), m))
+	}
+	process.dropRest()
+	if process.parent != nil {
+		out = io.Discard // nobody reads at a restart, and whoever read at the first start may have hung up
 	}
 	greet(out, cfg, ln.Addr(), first)
 	if door != nil {
 		door.greet(out, cfg)
 	}
-	return a.run(ctx, srv, ln, door)
+	return a.run(ctx, servers, door, process)
 }
 
-// run serves until ctx ends or a listener fails, beside the workers that outlive requests.
-func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener, door *sshDoor) error {
+// run serves until ctx ends, a listener fails or another process has taken over, beside the workers that outlive requests.
+func (a *App) run(ctx context.Context, servers []*server, door *sshDoor, process *process) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	done := a.Background(work)
-	servers := []*http.Server{newServer(srv)}
-	failed := make(chan error, 3)
-	go func() { failed <- servers[0].Serve(bounded(ln)) }()
-	if a.cfg.MetricsListen != "" {
-		m := newServer(srv.Metrics())
-		m.Addr = a.cfg.MetricsListen
-		servers = append(servers, m)
-		go func() { failed <- m.ListenAndServe() }()
+	failed := make(chan error, len(servers)+1)
+	for _, s := range servers {
+		go func() { failed <- s.Serve() }()
 	}
 	if door != nil {
 		go func() { failed <- door.serve() }()
 	}
+	replaced, stopRestarts := process.await(a)
+	defer stopRestarts()
+	process.ready(a)
 	var err error
+	linger := lingerStop
 	select {
 	case <-ctx.Done():
 		a.log.Info("stopping: requests under way may finish", "within", a.cfg.ShutdownTimeout)
+		process.notify("STOPPING=1")
+		stopRestarts()
+		select {
+		case pid := <-replaced: // it came up just now, and is to stop as well
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		default:
+		}
+	case pid := <-replaced:
+		linger = lingerReplaced
+		a.log.Info("another process has taken over: requests under way may finish", "process", pid, "within", a.cfg.ShutdownTimeout)
 	case err = <-failed:
 	}
+	stopRestarts()
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -90,29 +105,11 @@ func (a *App) run(ctx context.Context, srv *httpd.Server, ln net.Listener, door 
 			door.shutdown(a.cfg.ShutdownTimeout)
 		}
 	}()
-	drain(servers, a.cfg.ShutdownTimeout)
+	drain(servers, linger, a.cfg.ShutdownTimeout)
 	<-drained
 	stopWork()
 	<-done
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
 	return err
-}
-
-func newServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerSize,
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-}
-
-func drain(servers []*http.Server, within time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	for _, s := range servers {
-		if s.Shutdown(ctx) != nil {
-			_ = s.Close()
-		}
-	}
 }
 
 // Background runs jobs, schedules and counters until ctx ends; the channel closes when all have stopped.

@@ -76,7 +76,7 @@ type sshDoor struct {
 	ln  net.Listener
 }
 
-func (a *App) openSSH(ctx context.Context, httpAddr net.Addr) (*sshDoor, error) {
+func (a *App) openSSH(ctx context.Context, httpAddr net.Addr, process *process) (*sshDoor, error) {
 	if a.cfg.SSHListen == "" {
 		return nil, nil //nolint:nilnil // switched off
 	}
@@ -88,7 +88,7 @@ func (a *App) openSSH(ctx context.Context, httpAddr net.Addr) (*sshDoor, error) 
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", a.cfg.SSHListen)
+	ln, err := process.listen(config.SocketSSH, a.cfg.SSHListen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: choose another address with --ssh-listen", err)
 	}

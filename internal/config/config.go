@@ -37,6 +37,9 @@ type Config struct {
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
 
+	// Process is no setting: what the process was left by whoever started it.
+	Process Process
+
 	sources map[string]string // setting → default, file, env, flag
 }
 

@@ -45,6 +45,7 @@ type engine interface {
 	reads() session
 	transact(ctx context.Context, f func(*Tx) error) error
 	changes() uint64
+	share(on bool)
 	settle(ctx context.Context) error
 	snapshot(ctx context.Context, f func(session) error) error
 	load(ctx context.Context, f func(loading) error) error
@@ -92,6 +93,10 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // On SQLite it moves with every commit of this process, before Tx returns, and within about 250 ms of a commit by
 // another process. On PostgreSQL, where any node may write, it never returns a number twice, so nothing is cached.
 func (d *DB) Changes() uint64 { return d.engine.changes() }
+
+// Share says that another process of the hub serves beside this one, whose commits must show at once: while it does,
+// Changes never returns a number twice.
+func (d *DB) Share(on bool) { d.engine.share(on) }
 
 // Settle has what was deleted gone from the disk where the engine lets it be asked to. On SQLite deleted bytes are
 // overwritten with zeros, and this empties the write-ahead log, in which they may still be; PostgreSQL's vacuum does its

@@ -96,6 +96,7 @@ func setDefaults(cfg *pgx.ConnConfig) {
 
 func (e *postgresEngine) close() error    { return e.pool.Close() }
 func (e *postgresEngine) changes() uint64 { return e.counter.Add(1) }
+func (e *postgresEngine) share(bool)      {} // it always is
 
 func (e *postgresEngine) settle(context.Context) error { return nil }
 func (e *postgresEngine) reads() session               { return postgresReads{postgresSession{e.pool}} }

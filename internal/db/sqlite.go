@@ -26,6 +26,7 @@ type sqliteEngine struct {
 	readers *sqliteReaders
 	writer  *writer
 	counter atomic.Uint64
+	shared  atomic.Bool
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -78,8 +79,15 @@ func sqliteDSN(path string, pragmas ...string) string {
 
 func readerDSN(path string) string { return sqliteDSN(path, "busy_timeout(10000)", "query_only(1)") }
 
-func (e *sqliteEngine) reads() session  { return e.readers }
-func (e *sqliteEngine) changes() uint64 { return e.counter.Load() }
+func (e *sqliteEngine) reads() session { return e.readers }
+func (e *sqliteEngine) share(on bool)  { e.shared.Store(on) }
+
+func (e *sqliteEngine) changes() uint64 {
+	if e.shared.Load() {
+		return e.counter.Add(1)
+	}
+	return e.counter.Load()
+}
 
 func (e *sqliteEngine) settle(ctx context.Context) error { return e.writer.settle(ctx) }
 

@@ -249,6 +249,10 @@ func (c *packFiles) unorder(f *packFile) {
 	}
 }
 
+// freshFetch is how long ago a fetch was last written to that another process may still be at: at a restart the one before
+// serves on for a while.
+const freshFetch = 10 * time.Minute
+
 // sweep removes the oldest files of an earlier process when they are more than may be kept, and its broken fetches.
 func (c *packFiles) sweep(dir string) {
 	c.mu.Lock()
@@ -260,10 +264,12 @@ func (c *packFiles) sweep(dir string) {
 	var total int64
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
+			whole := filepath.Ext(path) == packExt
 			if info, err := d.Info(); err == nil {
 				total += info.Size()
+				whole = whole || time.Since(info.ModTime()) < freshFetch
 			}
-			if total > c.max || filepath.Ext(path) != packExt {
+			if total > c.max || !whole {
 				_ = os.Remove(path)
 			}
 		}

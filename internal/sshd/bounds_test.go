@@ -268,3 +268,39 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("a command that does not end holds the stop up for %v", took)
 	}
 }
+
+// Who has connected when the hub begins to stop gets what it came for: at a restart its next try would find the new process,
+// but git does not try again.
+func TestShutdownServesWhoHasArrived(t *testing.T) {
+	h := testhub.New(t)
+	alice := h.User("alice")
+	h.CreateRepo(alice, hub.Model, "alice/m", false)
+	key, _ := h.AddKey(alice)
+	srv, addr := h.OpenSSH(sshd.Limits{})
+	c := mustDial(t, addr, key.Signer)
+	done := make(chan struct{})
+	go func() { defer close(done); srv.Shutdown(t.Context()) }()
+	for {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			break // it has begun to stop
+		}
+		_ = conn.Close()
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stdin = strings.NewReader("0014command=ls-refs\n0000")
+	if err := s.Setenv("GIT_PROTOCOL", "version=2"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Output("git-upload-pack alice/m"); err != nil || !strings.Contains(string(out), "refs/heads/main") {
+		t.Errorf("%v, %q", err, out)
+	}
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Error("the stop takes long")
+	}
+}

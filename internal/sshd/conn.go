@@ -18,6 +18,7 @@ type conn struct {
 	mu       sync.Mutex
 	working  int  // commands that do not wait for the client
 	running  int  // commands
+	begun    bool // a first command
 	draining bool // close with the last command
 	closed   chan struct{}
 	once     sync.Once
@@ -85,13 +86,15 @@ func (c *conn) watch(idle time.Duration) {
 	}
 }
 
-// begin counts a command in; after closeWhenDone there are no new ones.
+// begin counts a command in. After closeWhenDone there are no new ones, except the first of a client that was on its way:
+// it connected for that one, and cannot tell a hub that ends from one that refuses it.
 func (c *conn) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.draining {
+	if c.draining && c.begun {
 		return false
 	}
+	c.begun = true
 	c.running++
 	c.working++
 	return true
@@ -108,12 +111,27 @@ func (c *conn) end() {
 	}
 }
 
-// linger is what a client gets to hang up by itself.
-const linger = 500 * time.Millisecond
+// linger is what a client gets to hang up by itself; arriving what one gets to sign in and say what it came for.
+const (
+	linger   = 500 * time.Millisecond
+	arriving = 5 * time.Second
+)
 
 func (c *conn) closeWhenDone() {
 	c.mu.Lock()
 	c.draining = true
+	idle, begun := c.running == 0, c.begun
+	c.mu.Unlock()
+	switch {
+	case idle && begun:
+		c.close()
+	case idle:
+		time.AfterFunc(arriving, c.closeIfIdle)
+	}
+}
+
+func (c *conn) closeIfIdle() {
+	c.mu.Lock()
 	idle := c.running == 0
 	c.mu.Unlock()
 	if idle {

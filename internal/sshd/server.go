@@ -84,7 +84,7 @@ type Server struct {
 	open    map[*conn]struct{}
 	ln      net.Listener
 	closing bool
-	wait    sync.WaitGroup // connections
+	wait    sync.WaitGroup // connections, and the loop that accepts them
 }
 
 // New reads the host keys, making them on the hub's first start.
@@ -128,6 +128,10 @@ func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Lock()
 	s.ln = ln
 	closing := s.closing
+	if !closing {
+		s.wait.Add(1) // Shutdown waits for whom this loop has accepted
+		defer s.wait.Done()
+	}
 	s.mu.Unlock()
 	defer ln.Close()
 	if closing {
@@ -164,9 +168,8 @@ func (s *Server) begin(nc net.Conn) {
 	c := newConn(nc, place)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		c.close()
-		return
+	if s.closing { // it was accepted just before
+		c.closeWhenDone()
 	}
 	s.open[c] = struct{}{}
 	s.wait.Go(func() {
@@ -182,7 +185,8 @@ func (s *Server) end(c *conn) {
 	s.mu.Unlock()
 }
 
-// Shutdown accepts nothing new, lets commands that run finish until ctx ends, and then cuts them off.
+// Shutdown accepts nothing new, lets commands that run or whose client has just connected finish until ctx ends, and then
+// cuts them off.
 func (s *Server) Shutdown(ctx context.Context) {
 	s.mu.Lock()
 	s.closing = true

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
@@ -200,6 +201,24 @@ func (c *Client) PutXet(t testing.TB, repo string, files ...[]byte) Answer {
 // PutXorb uploads one xorb.
 func (c *Client) PutXorb(token, hash string, body any) Answer {
 	return c.do(token, http.MethodPost, "/v1/xorbs/default/"+hash, body)
+}
+
+// PutXorbSlowly uploads one over a time.
+func (c *Client) PutXorbSlowly(token, hash string, body []byte, over time.Duration) Answer {
+	const steps = 20
+	r, w := io.Pipe()
+	go func() {
+		for i := range steps {
+			time.Sleep(over / steps)
+			if _, err := w.Write(body[i*len(body)/steps : (i+1)*len(body)/steps]); err != nil {
+				return
+			}
+		}
+		_ = w.Close()
+	}()
+	a := c.do(token, http.MethodPost, "/v1/xorbs/default/"+hash, io.Reader(r))
+	_ = r.Close()
+	return a
 }
 
 // LFSAddress asks where an object may be put; it is empty when the hub has the object.

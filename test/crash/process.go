@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -38,6 +39,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// Binary is the hub that the tests run.
+func Binary() (string, error) { return binary() }
+
 // RemoveBinary deletes the hub that the tests have built; TestMain calls it at the end.
 func RemoveBinary() {
 	if os.Getenv(binaryVariable) != "" {
@@ -53,15 +57,17 @@ const startTime = 30 * time.Second
 
 // Hub is a hub in a process of its own on a data folder. It outlives its process: Start may be called again.
 type Hub struct {
-	Data  string
-	URL   string   // another one after each start
-	Token string   // of the administrator whom the first start made
-	Files int      // descriptors that the process may open; 0: as many as this one
-	Under []string // a program and its arguments to run the process under, such as a tracer
+	Data   string
+	URL    string   // another one after each start
+	Token  string   // of the administrator whom the first start made
+	Files  int      // descriptors that the process may open; 0: as many as this one
+	Listen string   // address; empty: any free one
+	Under  []string // a program and its arguments to run the process under, such as a tracer
 
 	env     []string
 	log     string
 	process *exec.Cmd
+	adopted int       // the process that has taken over from the one that was started
 	started time.Time // of the last process
 }
 
@@ -93,7 +99,8 @@ func (h *Hub) Begin() (io.Reader, error) {
 		args = []string{"/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.Files), bin}
 	}
 	args = append(slices.Clone(h.Under), args...)
-	p := exec.Command(args[0], append(args[1:], "serve", "--data", h.Data, "--listen", "127.0.0.1:0", "--log-level", "warn")...)
+	serve := []string{"serve", "--data", h.Data, "--listen", cmp.Or(h.Listen, "127.0.0.1:0"), "--log-level", "warn"}
+	p := exec.Command(args[0], append(args[1:], serve...)...)
 	p.Env = append(os.Environ(), h.env...)
 	p.Stderr = log
 	out, err := p.StdoutPipe()
@@ -157,10 +164,76 @@ func (h *Hub) MustStart(t testing.TB) time.Duration {
 }
 
 // PID is the process's number.
-func (h *Hub) PID() int { return h.process.Process.Pid }
+func (h *Hub) PID() int {
+	if h.adopted != 0 {
+		return h.adopted
+	}
+	return h.process.Process.Pid
+}
+
+// HandOver has the hub restart itself with its sockets handed over, and returns how long it took until the old process
+// had ended.
+func (h *Hub) HandOver(within time.Duration) (time.Duration, error) {
+	old, begun := h.PID(), time.Now()
+	if err := syscall.Kill(old, syscall.SIGUSR2); err != nil {
+		return 0, err
+	}
+	for ; alive(old); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begun) > within {
+			return 0, fmt.Errorf("process %d goes on after %s; the hub's log:\n%s", old, within, h.Tail(20))
+		}
+	}
+	if h.process != nil {
+		if err := h.process.Wait(); err != nil {
+			return 0, fmt.Errorf("the old process: %w", err)
+		}
+		h.process = nil
+	}
+	b, err := os.ReadFile(filepath.Join(h.Data, "cairn.lock"))
+	if err == nil {
+		h.adopted, err = strconv.Atoi(strings.TrimSpace(string(b)))
+	}
+	if err == nil && (h.adopted == old || !alive(h.adopted)) {
+		err = fmt.Errorf("process %d has ended and no other serves", old)
+	}
+	return time.Since(begun), err
+}
+
+// alive is false for what is only waited for by its parent.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+// Run gives the command line an order beside the hub and returns what it printed.
+func (h *Hub) Run(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*startTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, bin, append(args, "--data", h.Data)...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), h.env...), strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("cairn %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
 
 // Kill ends the process as a power button would.
 func (h *Hub) Kill() {
+	if h.adopted != 0 {
+		for _ = syscall.Kill(h.adopted, syscall.SIGKILL); alive(h.adopted); time.Sleep(5 * time.Millisecond) {
+		}
+		h.adopted = 0
+	}
 	if h.process == nil {
 		return
 	}

@@ -115,8 +115,8 @@ func (p *process) notify(state string) {
 	if err != nil {
 		return
 	}
-	defer conn.Close()
 	_, _ = conn.Write([]byte(state))
+	_ = conn.Close()
 }
 
 // await starts a new process each time the signal comes; the channel has its number once it serves. stop ends that, a
@@ -231,7 +231,7 @@ func (p *process) spawn(stream int) (int, error) {
 		}
 		names = append(names, name)
 	}
-	return syscall.ForkExec(path, os.Args, &syscall.ProcAttr{Env: p.of.Environ(os.Getpid(), names), Files: fds})
+	return syscall.ForkExec(path, os.Args, &syscall.ProcAttr{Env: p.of.Environ(os.Getpid(), names), Files: fds}) //nolint:gosec // the command line that the operator gave
 }
 
 // program is the path by which this one was called, so that a link to a newer one leads there, or else its own.

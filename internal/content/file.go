@@ -18,6 +18,8 @@ type File struct {
 	Large *xetstore.File // nil: the bytes are in git
 	// Deleted says that the bytes were deleted for good from this repository; what is in git is a pointer to nothing.
 	Deleted bool
+	// Lost says that the stored bytes were damaged and given up.
+	Lost bool
 
 	snap *Snapshot
 	svc  *Service
@@ -60,11 +62,15 @@ func (s *Service) File(ctx context.Context, snap *Snapshot, p string) (*File, er
 		return f, err // a pointer whose bytes never came is itself a small file
 	}
 	f.Large, f.Size = &large, large.Size
-	return f, nil
+	f.Lost, err = s.xet.IsLost(ctx, large)
+	return f, err
 }
 
-// Whole is the answer to who asks for the bytes of a file: nil, or that they were deleted.
+// Whole is the answer to who asks for the bytes of a file: nil, or that they were deleted or are lost.
 func (f *File) Whole() error {
+	if f.Lost {
+		return xetstore.ErrLost(f.Path)
+	}
 	if !f.Deleted {
 		return nil
 	}

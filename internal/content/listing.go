@@ -28,6 +28,7 @@ type LFS struct {
 	OID         string `json:"oid"` // sha256
 	Size        int64  `json:"size"`
 	PointerSize int64  `json:"pointerSize"`
+	Lost        bool   `json:"lost,omitempty"` // its bytes were damaged and given up
 }
 
 // LastCommit is the last commit that changed a path.
@@ -102,10 +103,15 @@ func (s *Service) entries(ctx context.Context, snap *Snapshot, found []gitstore.
 		if err != nil {
 			return nil, err
 		}
+		lost, err := s.xet.LostAmong(ctx, known)
+		if err != nil {
+			return nil, err
+		}
 		for i, f := range found {
 			if f.Pointer != nil {
 				if x, ok := known[f.Pointer.SHA256]; ok {
 					out[i].XetHash = x.Hash.String()
+					out[i].LFS.Lost = lost[f.Pointer.SHA256]
 				}
 			}
 		}

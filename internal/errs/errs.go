@@ -27,6 +27,7 @@ const (
 	NotImplemented                 // 501: not built, or switched off; Msg names the setting or the reason
 	Unavailable                    // 503: try again later
 	StorageFull                    // 507
+	Gone                           // 410: the bytes were here and are lost
 )
 
 // The codes that clients match on (X-Error-Code).

@@ -32,6 +32,7 @@ var statusOf = map[errs.Kind]int{
 	errs.NotImplemented:     http.StatusNotImplemented,
 	errs.Unavailable:        http.StatusServiceUnavailable,
 	errs.StorageFull:        http.StatusInsufficientStorage,
+	errs.Gone:               http.StatusGone,
 }
 
 // fail renders any error. What is not an *errs.Error is ours to mend: its text goes to the log only.

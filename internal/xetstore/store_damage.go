@@ -14,7 +14,15 @@ const (
 	selectDamaged   = "SELECT hash, damaged_at, lost_at FROM xet_xorb WHERE damaged_at IS NOT NULL AND hash > ? ORDER BY hash LIMIT ?"
 	updateDamaged   = "UPDATE xet_xorb SET damaged_at = ? WHERE hash = ? AND damaged_at IS NULL"
 	updateSound     = "UPDATE xet_xorb SET damaged_at = NULL, lost_at = NULL WHERE hash = ? AND damaged_at IS NOT NULL"
-	updateTerms     = "UPDATE xet_repo_file SET terms = ? WHERE repo_id = ? AND file = ?"
+	updateLost      = "UPDATE xet_xorb SET lost_at = ? WHERE hash = ? AND damaged_at IS NOT NULL AND lost_at IS NULL"
+	selectReposOf   = "SELECT repo_id FROM xet_repo_xorb WHERE xorb = ? ORDER BY repo_id"
+	selectMade      = `SELECT m.file AS hash, m.created_at, m.terms, f.size, f.sha256,
+		COALESCE(n.path, '') AS path, COALESCE(n.ref, '') AS ref, COALESCE(n.user_id, '') AS user_id
+		FROM xet_repo_file m JOIN xet_file f ON f.hash = m.file
+		LEFT JOIN xet_repo_name n ON n.repo_id = m.repo_id AND n.file = m.file
+		WHERE m.repo_id = ? AND m.file > ? ORDER BY m.file LIMIT ?`
+	updateTerms = "UPDATE xet_repo_file SET terms = ? WHERE repo_id = ? AND file = ?"
+	updateWhole = "UPDATE xet_xorb SET chunks = ?, raw_size = ?, body_size = ?, stored_size = ?, damaged_at = NULL, lost_at = NULL WHERE hash = ?"
 )
 
 // damageRow is a damaged xorb.

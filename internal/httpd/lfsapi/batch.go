@@ -49,8 +49,12 @@ func (a *API) batch(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	lost, err := a.Store.LostAmong(r.Context(), have)
+	if err != nil {
+		return err
+	}
 	out := lfs.Answer{Transfer: lfs.Basic, Objects: make([]lfs.Object, len(b.Objects))}
-	act := a.download1
+	act := a.download1(lost)
 	switch {
 	case b.Operation == lfs.Upload && b.Offers(lfs.Xet):
 		out.Transfer = lfs.Xet
@@ -138,6 +142,8 @@ func objectError(err error) *lfs.ObjectError {
 	switch e.Kind {
 	case errs.NotFound:
 		out.Code = http.StatusNotFound
+	case errs.Gone:
+		out.Code = http.StatusGone
 	default: // the object's id or size; nothing else fails for one object alone
 		out.Code = http.StatusUnprocessableEntity
 	}
@@ -145,12 +151,17 @@ func objectError(err error) *lfs.ObjectError {
 }
 
 // download1 is always a plain transfer: no client fetches by Xet from a batch.
-func (a *API) download1(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
-	if f == nil {
-		return errs.New(errs.NotFound, "The object does not exist in this repository")
+func (a *API) download1(lost map[hub.SHA256]bool) act {
+	return func(st *httpd.State, o *lfs.Object, f *xetstore.File) error {
+		switch {
+		case f == nil:
+			return errs.New(errs.NotFound, "The object does not exist in this repository")
+		case lost[f.SHA256]:
+			return xetstore.ErrLost("the object")
+		}
+		o.Actions = map[string]lfs.Action{lfs.Download: a.action(st, a.newAddress(st, lfs.Download, o.Pointer))}
+		return nil
 	}
-	o.Actions = map[string]lfs.Action{lfs.Download: a.action(st, a.newAddress(st, lfs.Download, o.Pointer))}
-	return nil
 }
 
 // upload1 sends the client to a signed address, and then to verify with the proof that it gave for the batch: of an

@@ -66,6 +66,12 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return errs.New(errs.NotFound, "The object does not exist in this repository")
 	}
+	switch lost, err := a.Store.IsLost(r.Context(), f); {
+	case err != nil:
+		return err
+	case lost:
+		return xetstore.ErrLost("the object")
+	}
 	h, etag := w.Header(), `"`+g.pointer.OID+`"`
 	h.Set("ETag", etag)
 	h.Set("Accept-Ranges", "bytes")

@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/httpd"
 	"github.com/cairnhub/cairn/internal/xet"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 type indexRange struct {
@@ -94,6 +95,12 @@ func (a *API) plan(r *http.Request) (*xet.Reconstruction, error) {
 	}
 	if !found {
 		return nil, errs.New(errs.NotFound, "File not found")
+	}
+	switch lost, err := a.Store.IsLost(r.Context(), f); {
+	case err != nil:
+		return nil, err
+	case lost:
+		return nil, xetstore.ErrLost("the file")
 	}
 	from, to, err := xet.ParseByteRange(r.Header.Get("Range"), uint64(f.Size))
 	switch {

@@ -64,9 +64,28 @@ func (c *Client) Pack(t testing.TB, files ...[]byte) *Upload {
 	}
 	p := packer{t: t, c: c, up: &Upload{}, pending: map[xet.Hash]uint32{}}
 	for _, f := range files {
-		p.file(f)
+		end := p.file(f)
+		p.finish()
+		end()
+	}
+	return p.up
+}
+
+// PackTogether is Pack that lets xorbs span files.
+func (c *Client) PackTogether(t testing.TB, files ...[]byte) *Upload {
+	t.Helper()
+	if c.places == nil {
+		c.places = map[xet.Hash]place{}
+	}
+	p := packer{t: t, c: c, up: &Upload{}, pending: map[xet.Hash]uint32{}}
+	var ends []func()
+	for _, f := range files {
+		ends = append(ends, p.file(f))
 	}
 	p.finish()
+	for _, end := range ends {
+		end()
+	}
 	return p.up
 }
 
@@ -80,7 +99,8 @@ type packer struct {
 	open    []*xet.Segment      // segments that wait for its hash
 }
 
-func (p *packer) file(data []byte) {
+// file packs a file; end lists it, once its last xorb is finished.
+func (p *packer) file(data []byte) (end func()) {
 	f := xet.File{}
 	var leaves []xet.Leaf
 	var segs []*xet.Segment
@@ -102,15 +122,16 @@ func (p *packer) file(data []byte) {
 		seg.UnpackedBytes += uint32(len(chunk))
 		hashes[seg] = append(hashes[seg], h)
 	}
-	p.finish() // one xorb never spans files here, which is legal
-	for _, s := range segs {
-		f.Segments = append(f.Segments, *s)
-		f.Verification = append(f.Verification, xet.RangeHash(hashes[s]))
+	return func() {
+		for _, s := range segs {
+			f.Segments = append(f.Segments, *s)
+			f.Verification = append(f.Verification, xet.RangeHash(hashes[s]))
+		}
+		f.Hash = xet.FileHash(leaves)
+		sum := sha256.Sum256(data)
+		f.SHA256 = &sum
+		p.up.Shard.Files = append(p.up.Shard.Files, f)
 	}
-	f.Hash = xet.FileHash(leaves)
-	sum := sha256.Sum256(data)
-	f.SHA256 = &sum
-	p.up.Shard.Files = append(p.up.Shard.Files, f)
 }
 
 // place finds or packs a chunk.

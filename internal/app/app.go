@@ -184,7 +184,7 @@ func linkBase(cfg *config.Config) string {
 	if err != nil || host == "" || host == "0.0.0.0" || host == "::" {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme(cfg) + net.JoinHostPort(host, port)
 }
 
 // mailSender is the SMTP server that is configured, or none.

@@ -85,7 +85,7 @@ func (c *checkup) origin() (string, bool) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port), false
+	return scheme(c.cfg) + net.JoinHostPort(host, port), false
 }
 
 func (c *checkup) address(ctx context.Context) (string, error) {

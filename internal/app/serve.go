@@ -34,6 +34,10 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return fmt.Errorf("%w: choose another address with --listen", err)
 	}
+	secure, err := newTransport(cfg, log)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
 	first, err := a.accounts.EnsureAdmin(ctx)
 	if err != nil {
 		return err
@@ -46,7 +50,14 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return err
 	}
-	servers := []*server{newServer(handler, bounded(ln))}
+	servers := []*server{newServer(handler, bounded(ln)).by(secure.config)}
+	if cfg.HTTPListen != "" {
+		plain, err := process.listen(config.SocketRedirect, cfg.HTTPListen)
+		if err != nil {
+			return fmt.Errorf("%w: choose another address with --http-listen", err)
+		}
+		servers = append(servers, newServer(secure.plain, bounded(plain)))
+	}
 	if cfg.MetricsListen != "" {
 		m, err := process.listen(config.SocketMetrics, cfg.MetricsListen)
 		if err != nil {
@@ -206,7 +217,7 @@ func greet(out io.Writer, cfg *config.Config, addr net.Addr, first *account.Firs
 		if host == "" || host == "0.0.0.0" || host == "::" {
 			host = "localhost"
 		}
-		url = "http://" + net.JoinHostPort(host, port)
+		url = scheme(cfg) + net.JoinHostPort(host, port)
 	}
 	url = strings.TrimSuffix(url, "/")
 	fmt.Fprintf(out, "%s serves %s\n", cfg.SiteName, url)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -44,9 +45,19 @@ func newServer(h http.Handler, ln net.Listener) *server {
 	return s
 }
 
+// by has the server speak TLS, if there is a configuration of it.
+func (s *server) by(c *tls.Config) *server {
+	s.http.TLSConfig = c
+	return s
+}
+
 // Serve returns nil once the server has begun to leave.
 func (s *server) Serve() error {
-	err := s.http.Serve(s.ln)
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(ln net.Listener) error { return s.http.ServeTLS(ln, "", "") }
+	}
+	err := serve(s.ln)
 	if errors.Is(err, http.ErrServerClosed) || s.leaving.Load() {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (a *App) origin(port string) func(net.Addr) string {
 		if err != nil {
 			host = "localhost"
 		}
-		return "http://" + net.JoinHostPort(host, port)
+		return scheme(a.cfg) + net.JoinHostPort(host, port)
 	}
 }
 

@@ -9,6 +9,8 @@ type Config struct {
 	Listen         string
 	SSHListen      string // empty: no git over SSH
 	SSHCAKeys      string // file of public keys; empty: no certificates
+	TLS            TLS
+	HTTPListen     string // beside TLS: sends browsers to https, and proves to ACME who the hub is; empty: none
 	URL            string // public URL; empty: taken from each request's host
 	SiteName       string
 	SMTPURL        string // server that sends the hub's e-mail; empty: it sends none
@@ -42,6 +44,18 @@ type Config struct {
 
 	sources map[string]string // setting → default, file, env, flag
 }
+
+// TLS says whether the hub speaks TLS itself, and by which certificates. The zero value: it does not.
+type TLS struct {
+	Cert, Key     string   // files in PEM, read again when they change
+	ACMEHosts     []string // names that certificates are fetched for
+	ACMEEmail     string   // whom the authority writes to
+	ACMEDirectory string   // URL of the authority
+	ACMECA        string   // file in PEM of whom to trust when asking it; empty: the system's
+}
+
+// Enabled reports whether the hub's address is https.
+func (t TLS) Enabled() bool { return t.Cert != "" || len(t.ACMEHosts) > 0 }
 
 // RateLimit is how many requests a client may make per window, by policy.
 type RateLimit struct {

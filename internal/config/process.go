@@ -9,11 +9,12 @@ import (
 
 // The names of what a process may be handed by the one that started it.
 const (
-	SocketHTTP    = "http"
-	SocketSSH     = "ssh"
-	SocketMetrics = "metrics"
-	HandedLock    = "lock"   // the data folder's lock, held
-	HandedParent  = "parent" // a stream to the process that this one takes over from
+	SocketHTTP     = "http"
+	SocketSSH      = "ssh"
+	SocketMetrics  = "metrics"
+	SocketRedirect = "redirect" // of http-listen
+	HandedLock     = "lock"     // the data folder's lock, held
+	HandedParent   = "parent"   // a stream to the process that this one takes over from
 )
 
 // The protocol of systemd's socket activation (sd_listen_fds(3)): the descriptors begin at 3, and LISTEN_PID says for whom
@@ -50,7 +51,7 @@ func ReadProcess(environ []string, pid, parent int) (Process, error) {
 	names := strings.Split(env[handedNames], ":")
 	for i := range n {
 		name := SocketHTTP // of a unit that names nothing there is one socket
-		if i < len(names) && slices.Contains([]string{SocketHTTP, SocketSSH, SocketMetrics, HandedLock, HandedParent}, names[i]) {
+		if i < len(names) && slices.Contains([]string{SocketHTTP, SocketSSH, SocketMetrics, SocketRedirect, HandedLock, HandedParent}, names[i]) {
 			name = names[i]
 		} else if n > 1 {
 			return p, fmt.Errorf("%s=%q: each of %d sockets needs a name, %s, %s or %s (FileDescriptorName= of the socket unit)",

@@ -19,6 +19,8 @@ func (c *Config) Validate() error {
 		unlessEmpty(c.SSHListen, func() error { return checkListen("ssh-listen", c.SSHListen) }),
 		unlessEmpty(c.MetricsListen, func() error { return checkListen("metrics-listen", c.MetricsListen) }),
 		unlessEmpty(c.URL, func() error { return checkURL(c.URL) }),
+		unlessEmpty(c.HTTPListen, func() error { return checkListen("http-listen", c.HTTPListen) }),
+		c.checkTLS(),
 		c.checkMail(),
 		checkScheme("database-url", c.DatabaseURL, "sqlite:/path/to/file.db or postgres://user:password@host/database", "sqlite:", "postgres://", "postgresql://"),
 		checkScheme("blob-url", c.BlobURL, "file:/path/to/folder or s3://bucket?endpoint=https://host", "file:", "s3://"),
@@ -68,6 +70,35 @@ func checkURL(v string) error {
 	}
 	if u.Path != "" {
 		return fmt.Errorf("url: %q has a path: the hub must be at the root of its host, like %s://%s", v, u.Scheme, u.Host)
+	}
+	return nil
+}
+
+func (c *Config) checkTLS() error {
+	t := c.TLS
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		return errors.New("tls-cert, tls-key: give both files or none")
+	case t.Cert != "" && len(t.ACMEHosts) > 0:
+		return errors.New("tls-cert, acme-hosts: certificates come from files or from ACME: choose one")
+	case len(t.ACMEHosts) == 0 && (t.ACMEEmail != "" || t.ACMEDirectory != "" || t.ACMECA != ""):
+		return errors.New("acme-hosts: name the hosts that certificates are fetched for, such as hub.example.org")
+	case c.HTTPListen != "" && !t.Enabled():
+		return errors.New("http-listen: it sends browsers to https, which needs tls-cert and tls-key, or acme-hosts; for plain HTTP set listen")
+	case t.Enabled() && strings.HasPrefix(c.URL, "http://"):
+		return fmt.Errorf("url: %q is not https, but the hub is told to serve https", c.URL)
+	}
+	for _, host := range t.ACMEHosts {
+		if net.ParseIP(host) != nil || !strings.Contains(host, ".") || strings.ContainsAny(host, ":/* ") {
+			return fmt.Errorf("acme-hosts: %q is not the full name of a host, like hub.example.org", host)
+		}
+	}
+	return unlessEmpty(t.ACMEDirectory, func() error { return checkDirectory(t.ACMEDirectory) })
+}
+
+func checkDirectory(v string) error {
+	if u, err := url.Parse(v); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("acme-directory: %q is not the address of an ACME directory, like https://acme.example.org/directory", v)
 	}
 	return nil
 }

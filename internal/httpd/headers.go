@@ -48,6 +48,13 @@ func setCORS(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
+// setHTTPSOnly has browsers that reached the hub by https never try it without.
+func setHTTPSOnly(h http.Header, origin string) {
+	if strings.HasPrefix(origin, "https://") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
 func preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")

@@ -92,6 +92,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.URL.RawPath = r.URL.EscapedPath()
 	defer s.finish(rec, r, start)
 	setCORS(w.Header())
+	setHTTPSOnly(w.Header(), st.Origin)
 	if r.Method == http.MethodOptions {
 		preflight(w, r)
 		return

@@ -56,7 +56,7 @@ var layers = map[string]layer{
 
 	"internal/app": assembly, "cmd/cairn": command,
 
-	"internal/testhub": testing_, // and all packages named after one with "test" behind
+	"internal/testhub": testing_, "internal/testhub/program": testing_, // and all packages named after one with "test" behind
 }
 
 func layerOf(pkg string) (layer, bool) {
@@ -116,7 +116,7 @@ var longFiles = map[string]string{"internal/xetstore/store_test.go": "one case p
 const maxLines = 600
 
 // processes are the packages that may start one: doctor looks for git, the test servers are started by tests.
-var processes = []string{"internal/app/doctor", "internal/app/process.go", "internal/gitstore/gitproc", "internal/blob/blobtest/", "internal/db/dbtest/", "internal/signature/signaturetest/"}
+var processes = []string{"internal/app/doctor", "internal/app/process.go", "internal/gitstore/gitproc", "internal/blob/blobtest/", "internal/db/dbtest/", "internal/signature/signaturetest/", "internal/testhub/program/"}
 
 // vague are names that say nothing about what is inside.
 var vague = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "models", "types", "manager", "shared", "lib"}

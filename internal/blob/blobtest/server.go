@@ -2,14 +2,12 @@ package blobtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,12 +21,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/fs"
 	"github.com/cairnhub/cairn/internal/blob/s3"
-)
-
-// The server is built once per machine, outside of this module, so that its dependencies stay out of go.mod.
-const (
-	gatewayModule  = "github.com/versity/versitygw/cmd/versitygw"
-	gatewayVersion = "v1.8.0"
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 // Each runs a test on an empty store of each kind.
@@ -91,7 +84,7 @@ rm -rf "$2"
 `
 
 func startGateway() (*gateway, error) {
-	bin, err := gatewayBinary()
+	bin, err := program.S3.Path()
 	if err != nil {
 		return nil, err
 	}
@@ -153,44 +146,4 @@ func createBucket(o s3.Options) error {
 		return fmt.Errorf("create the test's bucket: %w", err)
 	}
 	return nil
-}
-
-// gatewayBinary returns versitygw from the cache, building it first when it is not there. Test processes take turns.
-func gatewayBinary() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "cairn-test", "bin", "versitygw-"+gatewayVersion)
-	bin := filepath.Join(dir, "versitygw")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(bin); err == nil || !errors.Is(err, os.ErrNotExist) {
-		return bin, err
-	}
-	return bin, buildGateway(dir, bin)
-}
-
-func buildGateway(dir, bin string) error {
-	work, err := os.MkdirTemp(dir, "build-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	cmd := exec.Command("go", "install", gatewayModule+"@"+gatewayVersion)
-	cmd.Dir = work
-	cmd.Env = append(os.Environ(), "GOBIN="+work, "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build versitygw %s (needs the Go module proxy, once): %w\n%s", gatewayVersion, err, strings.TrimSpace(string(out)))
-	}
-	return os.Rename(filepath.Join(work, "versitygw"), bin)
 }

@@ -95,13 +95,13 @@ func toHTTPS(cfg *config.Config) http.Handler {
 			http.Error(w, "This hub is reached by https: change the address", http.StatusBadRequest)
 			return
 		}
-		to := httpsBase(cfg, r.Host)
-		if to == "" {
+		to, page := httpsBase(cfg, r.Host), r.URL.RequestURI()
+		if to == "" || !strings.HasPrefix(page, "/") {
 			http.Error(w, "This hub is reached by https: change the address", http.StatusBadRequest)
 			return
 		}
 		w.Header().Set("Connection", "close")
-		http.Redirect(w, r, to+r.URL.RequestURI(), http.StatusFound)
+		http.Redirect(w, r, to+page, http.StatusFound) //nolint:gosec // the host is the one that this client asked for itself
 	})
 }
 

@@ -118,6 +118,7 @@ func TestRedirectToHTTPS(t *testing.T) {
 		{":8443", "https://hub.example", "GET", "evil.example", "https://hub.example/a/b?c=d"},
 		{":443", "", "POST", "hub.example", ""},
 		{":443", "", "GET", "a/b", ""},
+		{":443", "", "GET", "", ""},
 	} {
 		cfg := &config.Config{Listen: row.listen, URL: row.url}
 		w := httptest.NewRecorder()

@@ -21,6 +21,10 @@ func (a *App) storageMetrics() []prometheus.Collector {
 		counter("cairn_git_collected_objects_total", "Objects removed because no ref reaches them.", func(c gitstore.Counters) int64 { return c.CollectedObjects }),
 		counter("cairn_git_collected_bytes_total", "Bytes by which packs became smaller when objects were removed.", func(c gitstore.Counters) int64 { return c.CollectedBytes }),
 		counter("cairn_git_freed_packs_total", "Stored packs deleted because nothing named them.", func(c gitstore.Counters) int64 { return c.FreedPacks }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_xet_freed_xorbs_total", Help: "Xorbs deleted because no file is made of them."},
+			func() float64 { return float64(a.xet.Counters().Xorbs) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_xet_freed_bytes_total", Help: "Bytes of those xorbs."},
+			func() float64 { return float64(a.xet.Counters().Bytes) }),
 		counter("cairn_git_freed_bytes_total", "Bytes of those packs.", func(c gitstore.Counters) int64 { return c.FreedBytes }),
 	}
 }

@@ -170,6 +170,7 @@ const (
 	foldEvery         = 30 * time.Second
 	collectPartsEvery = 30 * time.Minute
 	collectEvery      = 10 * time.Minute
+	collectXorbsEvery = 6 * time.Hour
 	orphansEvery      = 24 * time.Hour
 	wordsEvery        = time.Hour
 	purgeEvery        = time.Hour
@@ -192,6 +193,8 @@ func (a *App) schedule() {
 	a.jobs.Every("event.seal", sealEvery, a.sealEvents)
 	a.jobs.Every("account.words", wordsEvery, a.accounts.IndexNames)
 	a.jobs.Every("repo.words", wordsEvery, a.repos.IndexNames)
+	a.jobs.Every("xet.collect", collectXorbsEvery, a.collectXorbs)
+	a.jobs.Every("xet.orphans", orphansEvery, func(ctx context.Context) error { _, err := a.xet.NoteOrphans(ctx, false); return err })
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })

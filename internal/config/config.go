@@ -38,6 +38,7 @@ type Config struct {
 
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
+	KeepXorbs       time.Duration // Xet content that no file is made of stays so long after it was last sent, named or told of
 
 	// Process is no setting: what the process was left by whoever started it.
 	Process Process
@@ -83,7 +84,7 @@ type Limits struct {
 	CommitFiles   int64 // operations in one commit
 	CommitRegular int64 // bytes of all regular files of one commit
 	LargeFile     int64 // bytes of one large file
-	Unfinished    int64 // bytes of the parts of one user's unfinished uploads
+	Unfinished    int64 // bytes of one user's unfinished uploads: parts, and Xet content that no shard has named
 }
 
 // defaultSuffixes are the files that are large whatever their size.
@@ -110,7 +111,7 @@ func Default() *Config {
 			CommitFiles:   100_000,
 			CommitRegular: 1_000_000_000,
 			LargeFile:     500_000_000_000,
-			Unfinished:    500_000_000_000,
+			Unfinished:    2_000_000_000_000,
 		},
 		XetTokenTTL:     15 * time.Minute,
 		SignedURLTTL:    15 * time.Minute,
@@ -118,5 +119,6 @@ func Default() *Config {
 		ShutdownTimeout: 30 * time.Second,
 		KeepUnreachable: 24 * time.Hour,
 		KeepUnnamed:     24 * time.Hour,
+		KeepXorbs:       22 * 24 * time.Hour,
 	}
 }

@@ -69,12 +69,13 @@ func (c *Config) settings() []Setting {
 		{Name: "max-commit-files", Help: "operations in one commit", value: number(&c.Limits.CommitFiles)},
 		{Name: "max-commit-regular", Help: "bytes of all regular files of one commit", value: size(&c.Limits.CommitRegular)},
 		{Name: "max-large-file", Help: "largest file of all", value: size(&c.Limits.LargeFile)},
-		{Name: "max-unfinished", Help: "bytes that the parts of one user's unfinished uploads may take", value: size(&c.Limits.Unfinished)},
+		{Name: "max-unfinished", Help: "bytes that one user's unfinished uploads may take: parts, and Xet content that no shard has named yet", value: size(&c.Limits.Unfinished)},
 		{Name: "xet-token-ttl", Help: "life of the tokens that clients upload and download large files with", value: duration(&c.XetTokenTTL)},
 		{Name: "signed-url-ttl", Help: "life of a signed URL of a piece of a large file", value: duration(&c.SignedURLTTL)},
 		{Name: "download-window", Help: "time within which the downloads of a repository by one client count as one", value: duration(&c.DownloadWindow)},
 		{Name: "keep-unreachable", Help: "time that commits which no branch or tag reaches any more are kept, so that writers can bring them back", value: duration(&c.KeepUnreachable)},
 		{Name: "keep-unnamed", Help: "time that stored git data stays after nothing names it any more: longer than a backup takes", value: duration(&c.KeepUnnamed)},
+		{Name: "keep-xorbs", Help: "time that Xet content which no file is made of stays after it was last sent or told of: clients build on it for 21 days without asking", value: duration(&c.KeepXorbs)},
 		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
 	}
 }

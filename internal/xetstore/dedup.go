@@ -32,7 +32,7 @@ func (s *Store) dedup(ctx context.Context, sc Scope, chunk xet.Hash) ([]byte, er
 	if err != nil || len(listed) == 0 {
 		return nil, err
 	}
-	if err := s.keepHandedOut(ctx, listed); err != nil {
+	if kept, err := s.keepHandedOut(ctx, listed); !kept || err != nil {
 		return nil, err
 	}
 	var key [32]byte
@@ -79,37 +79,43 @@ func holdsChunk(x *xet.Index, chunk xet.Hash) bool {
 	return slices.ContainsFunc(x.Chunks, func(c xet.ChunkInfo) bool { return c.Hash == chunk })
 }
 
-// keepHandedOut tells the collector that clients may soon refer to these xorbs.
-func (s *Store) keepHandedOut(ctx context.Context, listed []*xet.Index) error {
+// keepHandedOut tells the collector that clients may soon refer to these xorbs. It is false if the collector was faster.
+func (s *Store) keepHandedOut(ctx context.Context, listed []*xet.Index) (kept bool, err error) {
 	hashes := make([]xet.Hash, len(listed))
 	for i, x := range listed {
 		hashes[i] = x.Hash
 	}
 	now := s.now()
-	old, err := s.untouched(ctx, hashes, now.Add(-touchEvery).UnixMicro())
-	if err != nil || len(old) == 0 {
-		return err
+	old, here, err := s.untouched(ctx, hashes, now.Add(-touchEvery).UnixMicro())
+	if err != nil || here < len(hashes) || len(old) == 0 {
+		return err == nil && here == len(hashes), err
 	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		_, err := touchXorbs(ctx, tx, old, now.UnixMicro())
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		n, err := touchXorbs(ctx, tx, old, now.UnixMicro())
+		kept = n == int64(len(old))
 		return err
 	})
+	return kept && err == nil, err
 }
 
-func (s *Store) untouched(ctx context.Context, hashes []xet.Hash, since int64) (old []xet.Hash, err error) {
+// untouched are those of some xorbs, each named once, that were not touched since a time; here counts all that there are.
+func (s *Store) untouched(ctx context.Context, hashes []xet.Hash, since int64) (old []xet.Hash, here int, err error) {
 	err = inBatches(hashes, func(keys [][]byte) error {
-		query, args, err := db.In(selectUntouched, since, keys)
+		query, args, err := db.In(selectTouched, keys)
 		if err != nil {
 			return err
 		}
-		var rows [][]byte
+		var rows []oldXorb
 		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
 			return err
 		}
+		here += len(rows)
 		for _, r := range rows {
-			old = append(old, xet.Hash(r))
+			if r.TouchedAt < since {
+				old = append(old, xet.Hash(r.Hash))
+			}
 		}
 		return nil
 	})
-	return old, err
+	return old, here, err
 }

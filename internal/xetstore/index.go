@@ -36,6 +36,11 @@ func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
 		// Another node may have stored the same xorb otherwise compressed at the same moment: the blob decides.
 		x, err = s.findTrailer(ctx, h)
 	}
+	if errs.Is(err, errs.NotFound) { // damage, or the collector was here a moment ago
+		if row, again := getXorb(ctx, s.db, h); again == nil && row == nil {
+			return nil, fmt.Errorf("xorb %s: %w", h, errNoXorb)
+		}
+	}
 	if err != nil {
 		err = s.damaged("index of xorb "+h.String(), err)
 		if errors.Is(err, xet.ErrCorrupt) {

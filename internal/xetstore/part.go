@@ -77,14 +77,20 @@ func (s *Store) enterUpload(ctx context.Context, sc Scope) (leave func(), err er
 	return func() { s.uploads.Give(); done() }, nil
 }
 
-// checkUnfinished refuses more parts to who has left too many lying about.
+// checkUnfinished refuses more to who has left too much lying about: parts, and xorbs that no file was made of. What
+// somebody else sent before is stored once, and counts as theirs.
 func (s *Store) checkUnfinished(ctx context.Context, userID string) error {
 	var n struct{ Stored, Parts int64 }
-	if err := s.db.Get(ctx, &n, selectUnfinished, userID); err != nil {
+	var pending int64
+	err := s.db.Get(ctx, &n, selectUnfinished, userID)
+	if err == nil {
+		err = s.db.Get(ctx, &pending, selectPending, userID)
+	}
+	if err != nil {
 		return errs.Wrap("xetstore.checkUnfinished", err)
 	}
-	if n.Stored >= s.maxUnfinished || n.Parts >= maxUnfinished {
-		return errs.New(errs.PaymentRequired, "Your unfinished uploads take %d bytes in %d parts, which is all that they may. Finish them, or wait until they are removed.", n.Stored, n.Parts)
+	if n.Stored+pending >= s.maxUnfinished || n.Parts >= maxUnfinished {
+		return errs.New(errs.PaymentRequired, "Your unfinished uploads take %d bytes in %d parts, which is all that they may. Finish them, or wait until they are removed.", n.Stored+pending, n.Parts)
 	}
 	return nil
 }
@@ -129,14 +135,28 @@ func (s *Store) recordPart(ctx context.Context, tx *db.Tx, sc Scope, p Part, in 
 		came = append(came, xet.Hash(in.rows[i].Hash))
 		stored += in.rows[i].StoredSize
 	}
-	if err := insertPartXorbs(ctx, tx, p.Upload, came); err != nil {
+	// What the part is made of besides, others have sent: the upload counts on that as well.
+	var named []xet.Hash
+	segments := in.segments()
+	for i := range segments {
+		named = append(named, segments[i].Xorb)
+	}
+	named = unique(named)
+	n, err := touchXorbs(ctx, tx, named, now)
+	if err != nil {
+		return err
+	}
+	if n != int64(len(named)) {
+		return collected()
+	}
+	if err := insertPartXorbs(ctx, tx, p.Upload, unique(append(came, named...))); err != nil {
 		return err
 	}
 	chain, state, err := sum.encode()
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, upsertPart, p.Upload, p.Number, sc.UserID, tag[:], p.Size, stored, nonNil(xet.EncodeTerms(in.segments())), chain, state, now)
+	_, err = tx.Exec(ctx, upsertPart, p.Upload, p.Number, sc.UserID, tag[:], p.Size, stored, nonNil(xet.EncodeTerms(segments)), chain, state, now)
 	return err
 }
 

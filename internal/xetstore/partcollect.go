@@ -14,11 +14,9 @@ const (
 	abandonedAtOnce = 100
 	gravesAtOnce    = 200
 
-	// graveTime is how long the removal of some blobs may take; graveMargin is how far the clocks of nodes may be apart;
-	// graveKept is longer than an upload takes.
-	graveTime   = time.Hour
-	graveMargin = 2 * time.Minute
-	graveKept   = 7 * 24 * time.Hour
+	// graveTime is how long the removal of some blobs may take; graveKept is longer than an upload takes.
+	graveTime = time.Hour
+	graveKept = 7 * 24 * time.Hour
 )
 
 // CollectParts removes the uploads in parts to which nothing was added for some time, and of what came with them the xorbs
@@ -40,7 +38,8 @@ func (s *Store) CollectParts(ctx context.Context, age time.Duration) error {
 			break
 		}
 	}
-	return errs.Wrap("xetstore.CollectParts", s.freeGraves(ctx))
+	_, err := s.FreeXorbs(ctx)
+	return errs.Wrap("xetstore.CollectParts", err)
 }
 
 // bury removes the rows of an abandoned upload and of its xorbs, which from then on exist for nobody. What was touched after
@@ -62,25 +61,16 @@ func (s *Store) bury(ctx context.Context, tx *db.Tx, upload string, before int64
 	for i := range keys {
 		xorbs[i] = xet.Hash(keys[i])
 	}
-	now := s.micros()
 	return inBatches(xorbs, func(keys [][]byte) error {
 		query, args, err := db.In(selectUnclaimed, keys, last)
 		if err != nil {
 			return err
 		}
-		var found [][]byte
-		if err := tx.Select(ctx, &found, query, args...); err != nil || len(found) == 0 {
+		var doomed []oldXorb
+		if err := tx.Select(ctx, &doomed, query, args...); err != nil || len(doomed) == 0 {
 			return err
 		}
-		doomed := make([]xet.Hash, len(found))
-		for i := range found {
-			doomed[i] = xet.Hash(found[i])
-		}
-		// Due at once: freeGraves puts the end off when it begins.
-		if err := insertGraves(ctx, tx, doomed, now-1); err != nil {
-			return err
-		}
-		return execIn(ctx, tx, deleteXorbs, found)
+		return s.buryXorbs(ctx, tx, doomed)
 	})
 }
 
@@ -94,25 +84,26 @@ func execIn(ctx context.Context, tx *db.Tx, query string, args ...any) error {
 
 // freeGraves removes the blobs whose rows are gone, those of a run that was cut off included. While somebody holds the hub
 // they wait.
-func (s *Store) freeGraves(ctx context.Context) error {
+func (s *Store) freeGraves(ctx context.Context) (freed Freed, err error) {
 	for {
 		due, more, err := s.openGraves(ctx)
 		if err != nil {
-			return err
+			return freed, err
 		}
 		if !more {
 			_, err = s.db.Exec(ctx, deleteOldGraves, s.now().Add(-graveKept).UnixMicro())
-			return err
+			return freed, err
 		}
 		if err := s.freeBlobs(ctx, due); err != nil {
-			return err
+			return freed, err
 		}
+		freed.add(due)
 	}
 }
 
 // openGraves takes some blobs that are to be removed, as nobody else does until their time is over: an upload that begins when
 // they are gone for one must not meet the hand of another.
-func (s *Store) openGraves(ctx context.Context) (due [][]byte, more bool, err error) {
+func (s *Store) openGraves(ctx context.Context) (due []oldXorb, more bool, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		due, more = nil, false
 		if held, err := hold.Live(ctx, tx); held || err != nil {
@@ -130,7 +121,7 @@ func (s *Store) openGraves(ctx context.Context) (due [][]byte, more bool, err er
 		if err := execIn(ctx, tx, updateGraves, now.Add(graveTime).UnixMicro(), keys); err != nil {
 			return err
 		}
-		query, args, err := db.In(selectOpened, keys)
+		query, args, err := db.In(selectGraveSizes, keys)
 		if err != nil {
 			return err
 		}
@@ -139,17 +130,20 @@ func (s *Store) openGraves(ctx context.Context) (due [][]byte, more bool, err er
 	return due, more, err
 }
 
-func (s *Store) freeBlobs(ctx context.Context, due [][]byte) error {
-	deleting, cancel := context.WithTimeout(ctx, graveTime-graveMargin)
+func (s *Store) freeBlobs(ctx context.Context, due []oldXorb) error {
+	if len(due) == 0 {
+		return nil
+	}
+	deleting, cancel := context.WithTimeout(ctx, graveTime-s.skew)
 	defer cancel()
-	for _, key := range due {
-		h := xet.Hash(key)
+	for i := range due {
+		h := xet.Hash(due[i].Hash)
 		s.indexes.Remove(h)
 		if err := s.blobs.Delete(deleting, xorbKey(h)); err != nil {
 			return err
 		}
 	}
 	return s.db.Tx(deleting, func(tx *db.Tx) error {
-		return execIn(deleting, tx, closeGraves, s.now().Add(graveMargin).UnixMicro(), due)
+		return execIn(deleting, tx, closeGraves, s.now().Add(s.skew).UnixMicro(), keysOf(due))
 	})
 }

@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/db"
@@ -35,6 +36,9 @@ func (s *Store) CompleteParts(ctx context.Context, sc Scope, upload string, sent
 		if f, there, err := s.completed(ctx, sc, sha, size); there || err != nil {
 			return f, err
 		}
+	}
+	if errors.Is(err, errNoXorb) { // the collector took the upload for abandoned
+		err = collected()
 	}
 	return f, errs.Wrap("xetstore.CompleteParts", err)
 }

@@ -75,7 +75,7 @@ func (s *Store) registerXorbs(ctx context.Context, tx *db.Tx, g *registration, n
 	for i := range g.xorbs {
 		sent = append(sent, xet.Hash(g.xorbs[i].Hash))
 	}
-	return insertUploads(ctx, tx, sent, g.senders, now)
+	return insertUploads(ctx, tx, sent, g.senders, now, 0)
 }
 
 // collected is the rare answer when the collector was faster than an upload that refers to what it removed.
@@ -140,6 +140,9 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 	}
 	if n != int64(len(xorbs)) {
 		return collected()
+	}
+	if err := inBatches(xorbs, func(keys [][]byte) error { return execIn(ctx, tx, updatePending, keys) }); err != nil {
+		return err
 	}
 	return insertRepoXorbs(ctx, tx, repoID, xorbs)
 }

@@ -2,6 +2,7 @@ package xetstore
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync/atomic"
@@ -41,10 +42,15 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	}
 	defer s.shards.Give()
 	reg, claims, err := s.verifyShard(ctx, sc, shard)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.verifyClaims(ctx, sc, claims, progress)
 	}
-	if err := s.verifyClaims(ctx, sc, claims, progress); err != nil {
+	if errors.Is(err, errNoXorb) || errors.Is(err, xet.ErrCorrupt) {
+		if again := s.checkKnown(ctx, sc, shard); errs.Is(again, errs.Invalid) {
+			return collected()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return s.record(ctx, sc.RepoID, reg, nil)

@@ -13,7 +13,7 @@ import (
 const (
 	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
 	selectXorbs     = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
-	selectUntouched = "SELECT hash FROM xet_xorb WHERE touched_at < ? AND hash IN (?)"
+	selectTouched   = "SELECT hash, touched_at FROM xet_xorb WHERE hash IN (?)"
 	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 
 	selectTerms     = "SELECT terms FROM xet_repo_file WHERE repo_id = ? AND file = ?"
@@ -34,7 +34,7 @@ const (
 // Pieces of inserts, which insertRows completes with as many rows as it has, and of the visibility test of a scope.
 const (
 	fragInsertXorbs     = "INSERT INTO xet_xorb (hash, chunks, raw_size, body_size, stored_size, created_at, touched_at) VALUES "
-	fragInsertUploads   = "INSERT INTO xet_xorb_upload (xorb, user_id, created_at) VALUES "
+	fragInsertUploads   = "INSERT INTO xet_xorb_upload (xorb, user_id, created_at, pending) VALUES "
 	fragInsertFiles     = "INSERT INTO xet_file (hash, size, sha256, created_at) VALUES "
 	fragInsertRepoFiles = "INSERT INTO xet_repo_file (repo_id, file, created_at, terms) VALUES "
 	fragInsertRepoXorbs = "INSERT INTO xet_repo_xorb (xorb, repo_id) VALUES "
@@ -145,10 +145,11 @@ func touchXorbs(ctx context.Context, tx *db.Tx, hashes []xet.Hash, now int64) (n
 	return n, err
 }
 
-func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, senders []string, now int64) error {
+// insertUploads records who sent xorbs; pending are the bytes that count as theirs until a repository is made of them.
+func insertUploads(ctx context.Context, tx *db.Tx, hashes []xet.Hash, senders []string, now, pending int64) error {
 	n := len(senders)
-	return insertRows(ctx, tx, fragInsertUploads, 3, " ON CONFLICT DO NOTHING",
-		len(hashes)*n, func(i int) []any { return []any{hashes[i/n][:], senders[i%n], now} })
+	return insertRows(ctx, tx, fragInsertUploads, 4, " ON CONFLICT DO NOTHING",
+		len(hashes)*n, func(i int) []any { return []any{hashes[i/n][:], senders[i%n], now, pending} })
 }
 
 // fileRow is a row of xet_file, with the terms that a repository is to have it by.

@@ -14,26 +14,29 @@ const (
 	selectUploadXorbs = "SELECT xorb FROM xet_part_xorb WHERE upload = ? ORDER BY xorb"
 
 	// What nobody has a right to, nobody was told of, nobody touched since and no other upload in parts counts on.
-	selectUnclaimed = `SELECT x.hash FROM xet_xorb x WHERE x.hash IN (?) AND x.touched_at <= ?
+	selectUnclaimed = `SELECT x.hash, x.touched_at, x.stored_size FROM xet_xorb x WHERE x.hash IN (?) AND x.touched_at <= ?
 		AND NOT EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)
 		AND NOT EXISTS (SELECT 1 FROM xet_chunk c WHERE c.xorb = x.hash)
 		AND NOT EXISTS (SELECT 1 FROM xet_part_xorb p WHERE p.xorb = x.hash)`
 	deleteXorbs = "DELETE FROM xet_xorb WHERE hash IN (?)"
 
 	selectOpenGraves = "SELECT xorb FROM xet_grave WHERE until_at >= ? AND xorb IN (?)"
-	selectGraves     = "SELECT xorb FROM xet_grave WHERE NOT freed AND until_at < ? ORDER BY xorb LIMIT ?"
+	selectGraves     = "SELECT xorb FROM xet_grave WHERE NOT freed AND until_at < ? ORDER BY until_at LIMIT ?"
+	selectGraveSizes = "SELECT xorb AS hash, size AS stored_size FROM xet_grave WHERE NOT freed AND xorb IN (?)"
 	selectOpened     = "SELECT xorb FROM xet_grave WHERE NOT freed AND xorb IN (?)"
 	updateGraves     = "UPDATE xet_grave SET until_at = ? WHERE NOT freed AND xorb IN (?) AND NOT EXISTS (SELECT 1 FROM xet_xorb x WHERE x.hash = xet_grave.xorb)"
 	deleteLost       = "DELETE FROM xet_grave WHERE NOT freed AND xorb IN (?) AND EXISTS (SELECT 1 FROM xet_xorb x WHERE x.hash = xet_grave.xorb)"
 	closeGraves      = "UPDATE xet_grave SET freed = TRUE, until_at = ? WHERE xorb IN (?)"
 	deleteOldGraves  = "DELETE FROM xet_grave WHERE freed AND until_at < ?"
 
-	fragInsertGraves = "INSERT INTO xet_grave (xorb, until_at) VALUES "
+	deleteThin = "DELETE FROM xet_thin WHERE xorb IN (?)"
+
+	fragInsertGraves = "INSERT INTO xet_grave (xorb, size, until_at) VALUES "
 )
 
-func insertGraves(ctx context.Context, tx *db.Tx, xorbs []xet.Hash, until int64) error {
-	return insertRows(ctx, tx, fragInsertGraves, 2, " ON CONFLICT (xorb) DO UPDATE SET until_at = excluded.until_at, freed = FALSE",
-		len(xorbs), func(i int) []any { return []any{xorbs[i][:], until} })
+func insertGraves(ctx context.Context, tx *db.Tx, xorbs []oldXorb, until int64) error {
+	return insertRows(ctx, tx, fragInsertGraves, 3, " ON CONFLICT (xorb) DO UPDATE SET until_at = excluded.until_at, size = excluded.size, freed = FALSE",
+		len(xorbs), func(i int) []any { return []any{xorbs[i].Hash, xorbs[i].StoredSize, until} })
 }
 
 // checkGraves refuses xorbs whose blob may have been stored at a time, given in microseconds, when one with the same name

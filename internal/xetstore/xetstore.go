@@ -3,6 +3,7 @@ package xetstore
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
@@ -25,8 +26,10 @@ type Options struct {
 	Uploads int
 	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
 	Hashes int
-	// Unfinished bounds the bytes that the parts of a user's unfinished uploads take; 0: 500 GB.
+	// Unfinished bounds the bytes that a user's unfinished uploads take: parts, and xorbs that no shard has named yet; 0: 2 TB.
 	Unfinished int64
+	// ClockSkew is how far the clocks of nodes may be apart; 0: 2 minutes.
+	ClockSkew time.Duration
 	// Grow is told in each transaction by how many bytes the files of a repository grow, or shrink. DeleteRepo tells
 	// nothing. nil: nobody is told.
 	Grow func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
@@ -41,8 +44,9 @@ const (
 	defaultUploads    = 16
 	defaultHashes     = 2
 	shardsAtOnce      = 4
+	defaultClockSkew  = 2 * time.Minute
 
-	defaultUnfinished = 500_000_000_000
+	defaultUnfinished = 2_000_000_000_000
 )
 
 // Store is the large files of one hub. It is safe for concurrent use.
@@ -65,6 +69,9 @@ type Store struct {
 	commits                 *slot.Keyed[xet.Hash] // by xorb: one body per hash
 	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
 	maxUnfinished           int64
+	skew                    time.Duration
+
+	freedXorbs, freedBytes atomic.Int64
 
 	grow   func(ctx context.Context, tx *db.Tx, repoID string, bytes int64)
 	wanted func(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) error
@@ -95,12 +102,13 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.commits = slot.PerKey[xet.Hash](1)
 	s.summing = slot.PerKey[string](1)
 	s.maxUnfinished = or(o.Unfinished, defaultUnfinished)
+	s.skew = or(o.ClockSkew, defaultClockSkew)
 	s.shards = slot.Of(shardsAtOnce)
 	s.hashes = slot.Of(or(o.Hashes, defaultHashes))
 	return s
 }
 
-func or[T int | int64](v, def T) T {
+func or[T int | int64 | time.Duration](v, def T) T {
 	if v > 0 {
 		return v
 	}

@@ -25,6 +25,9 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 		return false, err
 	}
 	defer done()
+	if err := s.checkUnfinished(ctx, sc.UserID); err != nil {
+		return false, err
+	}
 	if err := s.uploads.Take(ctx); err != nil {
 		return false, err
 	}
@@ -126,7 +129,11 @@ func (s *Store) recordUpload(ctx context.Context, sc Scope, hash xet.Hash, row *
 		if err != nil {
 			return err
 		}
-		return insertUploads(ctx, tx, []xet.Hash{hash}, sc.senders(), now)
+		var pending int64
+		if row != nil {
+			pending = row.StoredSize
+		}
+		return insertUploads(ctx, tx, []xet.Hash{hash}, sc.senders(), now, pending)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
@@ -85,4 +86,11 @@ func (e *Env) Damaged(t testing.TB, h xet.Hash) bool {
 		t.Fatal(err)
 	}
 	return n > 0
+}
+
+// Later is the same store in some time.
+func Later(t testing.TB, e *Env, ahead time.Duration) *Env {
+	t.Helper()
+	return &Env{xetstore.New(e.DB, e.Blobs, xetstore.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: func() time.Time { return time.Now().Add(ahead) }}), e.DB, e.Blobs}
 }

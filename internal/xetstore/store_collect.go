@@ -1,0 +1,54 @@
+package xetstore
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/db"
+)
+
+// Statements of the collector of xorbs.
+const (
+	// A page of the xorbs that were not touched for long, those first that were touched first.
+	selectOldXorbs = "SELECT hash, touched_at, stored_size FROM xet_xorb WHERE touched_at < ? AND (touched_at, hash) > (?, ?) ORDER BY touched_at, hash LIMIT ?"
+
+	// Those of some xorbs that no repository is made of and that no unfinished upload counts on.
+	selectUnused = `SELECT x.hash, x.touched_at, x.stored_size FROM xet_xorb x WHERE x.hash IN (?) AND x.touched_at < ?
+		AND NOT EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)
+		AND NOT EXISTS (SELECT 1 FROM xet_part_xorb p WHERE p.xorb = x.hash) ORDER BY x.hash`
+
+	selectHere      = "SELECT hash FROM xet_xorb WHERE hash IN (?)"
+	selectGraveSum  = "SELECT COUNT(*) AS xorbs, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM xet_grave WHERE NOT freed"
+	selectLooseSum  = "SELECT COUNT(*) FROM xet_repo_loose"
+	selectPending   = "SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM xet_xorb_upload WHERE user_id = ? AND pending > 0"
+	updatePending   = "UPDATE xet_xorb_upload SET pending = 0 WHERE pending > 0 AND xorb IN (?)"
+	selectUnusedSum = `SELECT COUNT(*) AS xorbs, CAST(COALESCE(SUM(x.stored_size), 0) AS BIGINT) AS bytes, CAST(COALESCE(MIN(x.touched_at), 0) AS BIGINT) AS oldest FROM xet_xorb x
+		WHERE NOT EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)
+		AND NOT EXISTS (SELECT 1 FROM xet_part_xorb p WHERE p.xorb = x.hash)`
+)
+
+// oldXorb is a row of xet_xorb as the collector looks at it.
+type oldXorb struct {
+	Hash       []byte
+	TouchedAt  int64 `db:"touched_at"`
+	StoredSize int64 `db:"stored_size"`
+}
+
+func keysOf(list []oldXorb) [][]byte {
+	keys := make([][]byte, len(list))
+	for i := range list {
+		keys[i] = list[i].Hash
+	}
+	return keys
+}
+
+// selectUnusedOf returns those of some xorbs that nothing needs and that were not touched since a time.
+func selectUnusedOf(ctx context.Context, q db.Queryer, list []oldXorb, before int64) (unused []oldXorb, err error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	query, args, err := db.In(selectUnused, keysOf(list), before)
+	if err == nil {
+		err = q.Select(ctx, &unused, query, args...)
+	}
+	return unused, err
+}

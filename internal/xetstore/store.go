@@ -11,10 +11,10 @@ import (
 
 // Statements as a whole. A list in parentheses is filled in by db.In.
 const (
-	selectXorb      = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
-	selectXorbs     = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
-	selectTouched   = "SELECT hash, touched_at FROM xet_xorb WHERE hash IN (?)"
-	updateTouched   = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
+	selectXorb    = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
+	selectXorbs   = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
+	selectTouched = "SELECT hash, touched_at FROM xet_xorb WHERE hash IN (?)"
+	updateTouched = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 
 	selectTerms     = "SELECT terms FROM xet_repo_file WHERE repo_id = ? AND file = ?"
 	selectTermsOf   = "SELECT file, terms FROM xet_repo_file WHERE repo_id = ? AND file IN (?)"

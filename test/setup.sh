@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need. On Debian as root it installs packages; elsewhere it names what is missing and fails.
-#   test/setup.sh            PostgreSQL, git-lfs, ssh, gpg and unzip from the system; the tests build versitygw (S3) from its Go module themselves
+#   test/setup.sh            PostgreSQL, nginx, git-lfs, ssh, gpg and unzip from the system; the tests build versitygw (S3) from its Go module themselves
 #   test/setup.sh clients    Python and JavaScript clients, old and new, into a cache folder; Chromium
 #   test/setup.sh lint       golangci-lint, built from its Go module
 set -euo pipefail
@@ -27,6 +27,8 @@ base() {
   command -v git >/dev/null || missing git git
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing "PostgreSQL's server" postgresql
   command -v git-lfs >/dev/null || missing git-lfs git-lfs
+  command -v nginx >/dev/null || missing nginx nginx-light
+  command -v curl >/dev/null || missing curl curl
   [ "$(uname)" != Linux ] || command -v strace >/dev/null || missing strace strace
   command -v ssh-keygen >/dev/null || missing ssh openssh-client
   command -v gpg >/dev/null || missing gpg gnupg

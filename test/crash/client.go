@@ -22,6 +22,11 @@ import (
 type Client struct {
 	URL, Token string
 	HTTP       *http.Client
+	// Tries is how often a request is sent at most when the connection breaks or a proxy or the hub cannot answer, as stock
+	// clients do it: reads, and uploads of what is named by its hash. A commit and a deletion are sent once. 0: once.
+	Tries int
+	// Proxied says that 502 and 504 may be a proxy's, who knows no more than that the connection broke.
+	Proxied bool
 
 	mu         sync.Mutex
 	complaints []string
@@ -57,6 +62,18 @@ func (c *Client) Do(method, path string, body any, headers ...string) Answer {
 }
 
 func (c *Client) do(token, method, path string, body any, headers ...string) Answer {
+	_, stream := body.(io.Reader)
+	again := (method == http.MethodGet || method == http.MethodHead || method == http.MethodPut || strings.Contains(path, "/v1/")) && !stream
+	for try := 1; ; try++ {
+		a := c.once(token, method, path, body, headers...)
+		if try >= c.Tries || !again || a.Err == nil && a.Status < 500 {
+			return a
+		}
+		time.Sleep(min(100*time.Millisecond<<try, 8*time.Second)) // as huggingface_hub waits, but for a tenth at first
+	}
+}
+
+func (c *Client) once(token, method, path string, body any, headers ...string) Answer {
 	if strings.HasPrefix(path, "/") {
 		path = c.URL + path
 	} else {
@@ -100,6 +117,9 @@ func (c *Client) do(token, method, path string, body any, headers ...string) Ans
 		return Answer{Err: err}
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header, Body: b}
+	if c.Proxied && (a.Status == http.StatusBadGateway || a.Status == http.StatusGatewayTimeout) {
+		return a
+	}
 	if a.Status >= 500 && a.Status != http.StatusServiceUnavailable && a.Status != http.StatusInsufficientStorage {
 		c.mu.Lock()
 		c.complaints = append(c.complaints, fmt.Sprintf("%s %s: %s", method, path, a))
@@ -166,9 +186,18 @@ func Line(f Change) []byte {
 
 // Commit puts changes on a branch as NDJSON.
 func (c *Client) Commit(repo, branch string, files []Change) Answer {
+	return c.CommitOn(repo, branch, "", files)
+}
+
+// CommitOn does it on top of a commit, and is refused when the branch has moved; empty: wherever it is.
+func (c *Client) CommitOn(repo, branch, parent string, files []Change) Answer {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	_ = enc.Encode(map[string]any{"key": "header", "value": map[string]any{"summary": "load"}})
+	head := map[string]any{"summary": "load"}
+	if parent != "" {
+		head["parentCommit"] = parent
+	}
+	_ = enc.Encode(map[string]any{"key": "header", "value": head})
 	for _, f := range files {
 		b.Write(Line(f))
 	}

@@ -118,6 +118,18 @@ func (l *Ledger) Below(k Key) []Key {
 	return out
 }
 
+// Any is a file of a repository that was acknowledged, if there is one.
+func (l *Ledger) Any(repo string) (Key, Value, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, v := range l.holds {
+		if k.Repo == repo && k.Path != "" {
+			return k, v, true
+		}
+	}
+	return Key{}, Value{}, false
+}
+
 // Get is what a key holds.
 func (l *Ledger) Get(k Key) Value {
 	l.mu.Lock()

@@ -264,6 +264,9 @@ func (a *App) Release() *release.Service { return a.release }
 // DB is its database.
 func (a *App) DB() *db.DB { return a.db }
 
+// Blobs are its immutable bytes.
+func (a *App) Blobs() blob.Store { return a.blobs }
+
 // Jobs is what it does in the background.
 func (a *App) Jobs() *jobs.Queue { return a.jobs }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // the pack trailer is SHA-1
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -25,6 +26,29 @@ func (p *PackReader) VerifyObjects(stop func() error) error {
 		return p.verifyObject(i)
 	})
 }
+
+// Spoiled calls bad with each object that VerifyObjects would not pass, until it returns false: of a damaged pack, what is
+// lost.
+func (p *PackReader) Spoiled(stop func() error, bad func(hub.OID) bool) error {
+	if p.x.bases == nil {
+		p.x.keepBases(deltaBases)
+	}
+	err := p.ByOffset(func(i int) error {
+		if err := stop(); err != nil {
+			return err
+		}
+		if p.verifyObject(i) != nil && !bad(p.cat.OID(i)) {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+var errEnough = errors.New("enough")
 
 func (p *PackReader) verifyObject(i int) error {
 	o := p.cat.At(i)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
@@ -33,8 +35,8 @@ type PackInfo struct {
 	IndexKey string `db:"index_key"` // of its catalog's
 }
 
-// key names the pack where something is said of it.
-func (p *PackInfo) key() string {
+// Key names the pack where something is said of it: its blob, or its row.
+func (p *PackInfo) Key() string {
 	if p.PackKey != "" {
 		return p.PackKey
 	}
@@ -98,7 +100,7 @@ func (s *Store) verifyPack(ctx context.Context, p *PackInfo, level blob.Level) e
 	if err != nil || level == blob.Index {
 		return blob.Damaged(p.catalogKey(), err, git.ErrMalformed)
 	}
-	return blob.Damaged(p.key(), s.verifyBytes(ctx, p, pack, cat, level), git.ErrMalformed)
+	return blob.Damaged(p.Key(), s.verifyBytes(ctx, p, pack, cat, level), git.ErrMalformed)
 }
 
 // rowBytes are what a pack has in its row.
@@ -119,7 +121,7 @@ func (s *Store) packPresent(ctx context.Context, p *PackInfo, pack, idx []byte) 
 	if p.PackKey != "" {
 		info, err := s.blobs.Stat(ctx, p.PackKey)
 		if err != nil {
-			return blob.Damaged(p.key(), err)
+			return blob.Damaged(p.Key(), err)
 		}
 		size = info.Size
 	}
@@ -128,7 +130,7 @@ func (s *Store) packPresent(ctx context.Context, p *PackInfo, pack, idx []byte) 
 		if size < p.Size {
 			state = blob.Short
 		}
-		return &blob.DamageError{Key: p.key(), State: state, Err: fmt.Errorf("%d bytes instead of %d", size, p.Size)}
+		return &blob.DamageError{Key: p.Key(), State: state, Err: fmt.Errorf("%d bytes instead of %d", size, p.Size)}
 	}
 	if p.IndexKey != "" {
 		_, err := s.blobs.Stat(ctx, p.IndexKey)
@@ -232,4 +234,64 @@ func (s *Store) packFile(ctx context.Context, key string) (f *os.File, copied bo
 	}
 	f, err = tempfile.New(dir)
 	return f, true, err
+}
+
+// maxDamaged bounds how many damaged objects of a pack are named.
+const maxDamaged = 1 << 20
+
+// DamagedObjects are the objects that a damaged pack does not give any more, up to a million of them: all of a pack in the
+// store, since it is read only as a whole that has its SHA-1, and of one in its row those that do not hash to their ids. nil:
+// they cannot be told, as the pack's catalog is damaged, too.
+func (s *Store) DamagedObjects(ctx context.Context, p PackInfo) ([]hub.OID, error) {
+	pack, idx, err := s.rowBytes(ctx, &p)
+	if err != nil {
+		return nil, damagedOnly(err)
+	}
+	cat, err := s.verifyCatalog(ctx, &p, idx)
+	if err != nil {
+		return nil, damagedOnly(blob.Damaged(p.catalogKey(), err, git.ErrMalformed))
+	}
+	if p.PackKey != "" {
+		return allOf(cat), nil
+	}
+	bad := []hub.OID{}
+	err = git.NewPackReader(bytes.NewReader(pack), cat).Spoiled(ctx.Err, func(oid hub.OID) bool {
+		bad = append(bad, oid)
+		return len(bad) < maxDamaged
+	})
+	return bad, err
+}
+
+// damagedOnly passes on an error that is no damage, and none that is.
+func damagedOnly(err error) error {
+	if errors.Is(err, ErrDamaged) || errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func allOf(cat *git.Catalog) []hub.OID {
+	all := make([]hub.OID, min(cat.Len(), maxDamaged))
+	for i := range all {
+		all[i] = cat.OID(i)
+	}
+	return all
+}
+
+// Unknown are those of some blobs' keys that belong to no pack that has a row.
+func (s *Store) Unknown(ctx context.Context, keys []string) (unknown []string, err error) {
+	packs := make([]garbageRow, len(keys))
+	for i, key := range keys {
+		packs[i].Key = strings.TrimSuffix(strings.TrimSuffix(key, catalogExt), packExt) + packExt
+	}
+	named, err := namedKeys(ctx, s.db, packs)
+	if err != nil {
+		return nil, errs.Wrap("gitstore.Unknown", err)
+	}
+	for i, key := range keys {
+		if !named[packs[i].Key] {
+			unknown = append(unknown, key)
+		}
+	}
+	return unknown, nil
 }

@@ -16,6 +16,8 @@ const (
 	getPicture    = `SELECT picture FROM profile WHERE owner_id = ?`
 	getPictureKey = `SELECT picture_key FROM profile WHERE picture = ? AND picture <> '' LIMIT 1`
 	keysShown     = `SELECT picture_key FROM profile WHERE picture_key IN (?) AND picture_key <> ''`
+	listPictures  = `SELECT owner_id, picture, picture_key FROM profile WHERE picture <> '' AND owner_id > ? ORDER BY owner_id LIMIT ?`
+	getKeyOf      = `SELECT picture_key FROM profile WHERE owner_id = ?`
 
 	putPicture = `
 		INSERT INTO profile (owner_id, picture, picture_key, updated_at) VALUES (?, ?, ?, ?)

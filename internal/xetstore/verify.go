@@ -46,11 +46,8 @@ func (x *XorbInfo) Differs(i *xet.Index) bool {
 // Xorbs lists xorbs in the order of their hashes, up to limit of them with a hash greater than after, which is empty for
 // the first page. It costs one statement.
 func (s *Store) Xorbs(ctx context.Context, after []byte, limit int) ([]XorbInfo, error) {
-	if after == nil {
-		after = []byte{} // not NULL, which nothing is greater than
-	}
 	var rows []xorbRow
-	if err := s.db.Select(ctx, &rows, selectXorbs, after, limit); err != nil {
+	if err := s.db.Select(ctx, &rows, selectXorbs, nonNil(after), limit); err != nil {
 		return nil, errs.Wrap("xetstore.Xorbs", err)
 	}
 	out := make([]XorbInfo, len(rows))
@@ -58,6 +55,15 @@ func (s *Store) Xorbs(ctx context.Context, after []byte, limit int) ([]XorbInfo,
 		out[i] = rows[i].info()
 	}
 	return out, nil
+}
+
+// Xorb is one xorb's row.
+func (s *Store) Xorb(ctx context.Context, h xet.Hash) (x XorbInfo, found bool, err error) {
+	row, err := getXorb(ctx, s.db, h)
+	if err != nil || row == nil {
+		return x, false, errs.Wrap("xetstore.Xorb", err)
+	}
+	return row.info(), true, nil
 }
 
 func (r *xorbRow) info() XorbInfo {

@@ -1,0 +1,35 @@
+package testhub
+
+import (
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/app"
+	"github.com/cairnhub/cairn/internal/fsck"
+)
+
+// Fsck looks through the hub's storage as the command does: beside the hub, with caches of its own.
+func (h *Hub) Fsck(o fsck.Options) *fsck.Report {
+	h.T.Helper()
+	c := *h.cfg
+	c.CacheDir = h.T.TempDir()
+	a, err := app.Open(h.T.Context(), &c, h.logger())
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	defer a.Close()
+	r, err := a.Checker(o).Run(h.T.Context())
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return r
+}
+
+// Sound fails the test when anything stored is damaged, down to the last byte.
+func (h *Hub) Sound() {
+	h.T.Helper()
+	if r := h.Fsck(fsck.Options{Data: true, SHA256: true}); !r.Clean() {
+		var b strings.Builder
+		r.WriteText(&b)
+		h.T.Errorf("fsck:\n%s", b.String())
+	}
+}

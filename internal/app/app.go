@@ -15,8 +15,6 @@ import (
 	"github.com/cairnhub/cairn/internal/audit"
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/blob"
-	"github.com/cairnhub/cairn/internal/blob/fs"
-	"github.com/cairnhub/cairn/internal/blob/s3"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/db"
@@ -89,31 +87,12 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err = a.db.Migrate(ctx); err == nil {
-		a.blobs, err = openBlobs(ctx, a.cfg)
+		a.blobs, err = openBlobs(ctx, a.cfg, a.log)
 	}
 	if err != nil {
 		_ = a.db.Close()
 	}
 	return err
-}
-
-// openBlobs opens the store that the configuration names.
-func openBlobs(ctx context.Context, cfg *config.Config) (blob.Store, error) {
-	if path, ok := strings.CutPrefix(cfg.BlobURL, "file:"); ok {
-		return fs.New(path)
-	}
-	o, err := s3.ParseURL(cfg.BlobURL)
-	if err != nil {
-		return nil, err
-	}
-	if o.AccessKey == "" {
-		o.AccessKey, o.SecretKey, o.Session = cfg.S3AccessKey, cfg.S3SecretKey, cfg.S3SessionToken
-	}
-	o.TempDir = filepath.Join(cfg.CacheDir, "upload")
-	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
-		return nil, err
-	}
-	return s3.New(ctx, o)
 }
 
 // build hands each part what it stands on, from the bottom up.
@@ -129,8 +108,9 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log})
 	a.quota = quota.New(quota.Deps{DB: a.db, Log: a.log, Defaults: a.quotaDefaults})
-	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: cfg.CacheSize, Grow: a.quota.GrowPacks})
-	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: cfg.CacheSize})
+	share := shareCache(cfg)
+	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: share.packs, Grow: a.quota.GrowPacks})
+	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: share.copies})
 	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, Grow: a.quota.GrowLarge, Wanted: release.Wanted})
 	a.accounts = account.New(a.db, a.accountOptions())
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,6 +190,6 @@ func (c *checkup) openStore(ctx context.Context) (store blob.Store, where string
 	} else if o, err := s3.ParseURL(c.cfg.BlobURL); err == nil {
 		where = "bucket " + o.Bucket
 	}
-	store, err = openBlobs(ctx, c.cfg)
+	store, err = openBlobs(ctx, c.cfg, slog.New(slog.DiscardHandler))
 	return store, where, err
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cairnhub/cairn/internal/blob/cache"
 	"github.com/cairnhub/cairn/internal/gitstore"
 )
 
@@ -11,7 +12,7 @@ func (a *App) storageMetrics() []prometheus.Collector {
 	counter := func(name, help string, read func(gitstore.Counters) int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(a.git.Counters())) })
 	}
-	return []prometheus.Collector{
+	return append(a.cacheMetrics(), []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_db_statements_total", Help: "Statements that this node has run on the database."},
 			func() float64 { return float64(a.db.Statements()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_password_hashes_total", Help: "Passwords that this node has hashed, to check or to keep them."},
@@ -26,5 +27,28 @@ func (a *App) storageMetrics() []prometheus.Collector {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_xet_freed_bytes_total", Help: "Bytes of those xorbs."},
 			func() float64 { return float64(a.xet.Counters().Bytes) }),
 		counter("cairn_git_freed_bytes_total", "Bytes of those packs.", func(c gitstore.Counters) int64 { return c.FreedBytes }),
+	}...)
+}
+
+// cacheMetrics are what the cache of objects does, where there is one.
+func (a *App) cacheMetrics() []prometheus.Collector {
+	c, ok := a.blobs.(*cache.Store)
+	if !ok {
+		return nil
+	}
+	counter := func(name, help string, read func(cache.Counters) int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(c.Counters())) })
+	}
+	return []prometheus.Collector{
+		counter("cairn_object_cache_hits_total", "Blocks of objects that readers found on this node, or on the way to it.", func(n cache.Counters) int64 { return n.Hits }),
+		counter("cairn_object_cache_misses_total", "Blocks of objects that readers had to have fetched.", func(n cache.Counters) int64 { return n.Misses }),
+		counter("cairn_object_cache_fetched_bytes_total", "Bytes that the cache has fetched from the store.", func(n cache.Counters) int64 { return n.FetchedBytes }),
+		counter("cairn_object_cache_evicted_total", "Blocks that made room for others.", func(n cache.Counters) int64 { return n.Evicted }),
+		counter("cairn_object_cache_rotten_total", "Blocks that were damaged on this node's disk and fetched again.", func(n cache.Counters) int64 { return n.Rotten }),
+		counter("cairn_object_cache_disk_failures_total", "Times that this node's disk refused a block.", func(n cache.Counters) int64 { return n.DiskFailures }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cairn_object_cache_bytes", Help: "Bytes of objects that this node keeps."},
+			func() float64 { return float64(c.Counters().Bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cairn_object_cache_waiting_fetches", Help: "Fetches that wait for their turn."},
+			func() float64 { return float64(c.Counters().FetchesWaiting) }),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
@@ -200,9 +201,19 @@ func (r *blockReader) chunks(x *xet.Index, start, end int, skip, take int64, siz
 	if err != nil {
 		return r.store.spoiled(x, err)
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
+	again := false
 	for start < end {
 		next, err := r.load(body, x, start, end)
+		if err != nil && !again && r.store.staleCopy(x, err) {
+			again = true
+			_ = body.Close()
+			off, n := x.PhysRange(start, end)
+			if body, err = r.store.blobs.Open(r.ctx, xorbKey(x.Hash), off, n); err == nil {
+				continue
+			}
+			body = io.NopCloser(nil)
+		}
 		if err != nil {
 			return r.store.spoiled(x, err)
 		}
@@ -324,6 +335,12 @@ func headerOf(x *xet.Index, i int) [chunkHeader]byte {
 		0, byte(payload), byte(payload >> 8), byte(payload >> 16),
 		byte(x.Chunks[i].Scheme), byte(raw), byte(raw >> 8), byte(raw >> 16),
 	}
+}
+
+// staleCopy reports whether what was found wrong was read from a copy, which is then dropped: the xorb itself may be well.
+func (s *Store) staleCopy(x *xet.Index, err error) bool {
+	wrong := errors.Is(err, xet.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
+	return wrong && blob.Forget(s.blobs, xorbKey(x.Hash))
 }
 
 // spoiled is an error met while reading a xorb. Its index is read again next time: the blob may have been replaced.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/xet"
 )
@@ -33,7 +34,8 @@ func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
 	}
 	x, err := s.readTrailer(ctx, h, row.BodySize, row.StoredSize-row.BodySize)
 	if errors.Is(err, xet.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
-		// Another node may have stored the same xorb otherwise compressed at the same moment: the blob decides.
+		// Another node may have stored the same xorb otherwise compressed at the same moment: the blob decides, not a copy.
+		blob.Forget(s.blobs, xorbKey(h))
 		x, err = s.findTrailer(ctx, h)
 	}
 	if errs.Is(err, errs.NotFound) { // damage, or the collector was here a moment ago

@@ -41,7 +41,7 @@ var layers = map[string]layer{
 
 	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
-	"internal/hold": storage,
+	"internal/hold": storage, "internal/blob/cache": storage,
 
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
@@ -76,6 +76,7 @@ var siblings = map[string][]string{
 	"internal/signature":      {"internal/git"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
+	"internal/blob/cache":     {"internal/blob"},
 	"internal/jobs":           {"internal/db", "internal/event"},
 	"internal/event":          {"internal/db"},
 	"internal/hold":           {"internal/db"},

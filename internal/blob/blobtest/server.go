@@ -19,6 +19,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/blob/cache"
 	"github.com/cairnhub/cairn/internal/blob/fs"
 	"github.com/cairnhub/cairn/internal/blob/s3"
 	"github.com/cairnhub/cairn/internal/testhub/program"
@@ -49,6 +50,26 @@ func NewS3(t testing.TB) blob.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// NewCached opens an empty store in a bucket of the test's, with a cache of 50 MB before it.
+func NewCached(t testing.TB) *cache.Store {
+	t.Helper()
+	return Cached(t, S3(t), 50_000_000)
+}
+
+// Cached opens a store with a cache of some bytes before it.
+func Cached(t testing.TB, o s3.Options, bytes int64) *cache.Store {
+	t.Helper()
+	s, err := s3.New(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cache.New(s, cache.Options{Dir: filepath.Join(t.TempDir(), "objects"), Bytes: bytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // S3 makes a fresh bucket on a real S3 server, which it starts when need be.

@@ -43,6 +43,9 @@ func failure(ctx context.Context, op, key string, err error) error {
 		return blob.NotFound(key)
 	}
 	err = fmt.Errorf("S3: %s %q: %w", op, key, err)
+	if status(err) == http.StatusPreconditionFailed {
+		return &errs.Error{Kind: errs.Unavailable, Msg: "What is stored was replaced while it was read, try again", Op: "blob", Err: err}
+	}
 	switch status := status(err); {
 	case status == http.StatusInsufficientStorage, code(err) == "XMinioStorageFull", code(err) == "QuotaExceeded":
 		return &errs.Error{Kind: errs.StorageFull, Msg: "The server's storage is full", Op: "blob", Err: err}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -17,18 +18,23 @@ import (
 )
 
 // maxResumes is how often in a row a download may break without delivering a byte.
-const maxResumes = 5
+const maxResumes = 8
 
 // object reads a range and asks for the rest when the connection breaks.
 type object struct {
-	ctx     context.Context
+	caller  context.Context
+	ctx     context.Context // the caller's, with an end of its own while nothing comes
+	cancel  context.CancelFunc
 	store   *Store
 	key     string
 	etag    *string
+	size    int64 // of the whole object
 	body    io.ReadCloser
 	off     int64
 	left    int64
+	clip    bool // the range may reach past the object's end
 	resumes int
+	moved   time.Time // when the last byte came, or when the reading began
 }
 
 // Open asks for the range.
@@ -42,19 +48,52 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 	if n == 0 {
 		return s.openEmpty(ctx, key, off, n)
 	}
-	o := &object{ctx: ctx, store: s, key: key, off: off, left: n}
-	err := o.open()
+	o, err := s.open(ctx, key, off, n, false)
 	if status(err) == http.StatusRequestedRangeNotSatisfiable {
 		return s.openEmpty(ctx, key, off, n) // as is the answer for an empty object
 	}
 	if err != nil {
-		var api *rangeError
-		if errors.As(err, &api) {
+		return nil, err
+	}
+	return o, nil
+}
+
+// OpenPart asks for a range that may reach past the object's end.
+func (s *Store) OpenPart(ctx context.Context, key string, off, n int64) (*blob.Part, error) {
+	if err := blob.ValidKey(key); err != nil {
+		return nil, err
+	}
+	if off < 0 || n <= 0 {
+		return nil, fmt.Errorf("no part of %d bytes from %d", n, off)
+	}
+	o, err := s.open(ctx, key, off, n, true)
+	if status(err) == http.StatusRequestedRangeNotSatisfiable {
+		return nil, fmt.Errorf("object %q ends at or before %d: %w", key, off, io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &blob.Part{ReadCloser: o, Size: o.size, Version: aws.ToString(o.etag)}, nil
+}
+
+func (s *Store) open(ctx context.Context, key string, off, n int64, clip bool) (*object, error) {
+	o := &object{caller: ctx, store: s, key: key, off: off, left: n, clip: clip, moved: time.Now()}
+	o.ctx, o.cancel = context.WithCancel(ctx)
+	for try := 1; ; try++ {
+		err := o.open()
+		if err == nil {
+			return o, nil
+		}
+		var wrong *rangeError
+		if errors.As(err, &wrong) && !errors.Is(err, io.ErrUnexpectedEOF) && try < maxResumes && o.pause(try) == nil {
+			continue // a proxy may have answered for the service
+		}
+		o.cancel()
+		if errors.Is(err, io.ErrUnexpectedEOF) && wrong != nil {
 			return nil, err
 		}
 		return nil, failure(ctx, "get", key, err)
 	}
-	return o, nil
 }
 
 // openEmpty answers for ranges without bytes, which HTTP cannot ask for.
@@ -81,9 +120,12 @@ func (o *object) open() error {
 	if o.left >= 0 {
 		span += strconv.FormatInt(o.off+o.left-1, 10)
 	}
+	waited := time.Since(o.moved)
+	late := time.AfterFunc(longest-waited, o.cancel)
 	out, err := o.store.client.GetObject(o.ctx, &s3.GetObjectInput{
 		Bucket: &o.store.bucket, Key: o.store.name(o.key), Range: &span, IfMatch: o.etag,
-	})
+	}, newPatience(waited).within)
+	late.Stop()
 	if err != nil {
 		return err
 	}
@@ -92,17 +134,17 @@ func (o *object) open() error {
 	case err != nil:
 	case first != o.off:
 		err = fmt.Errorf("object %q: asked for bytes from %d, got them from %d", o.key, o.off, first)
-	case o.left > total-o.off:
+	case o.left > total-o.off && !o.clip:
 		err = blob.TooShort(o.key, total, o.off, o.left)
 	}
 	if err != nil {
 		_ = out.Body.Close()
 		return &rangeError{err}
 	}
-	if o.left < 0 {
+	if o.left < 0 || o.left > total-o.off {
 		o.left = total - o.off
 	}
-	o.body, o.etag = out.Body, out.ETag
+	o.body, o.etag, o.size = out.Body, out.ETag, total
 	return nil
 }
 
@@ -129,15 +171,19 @@ func (o *object) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	for {
+		asked := time.Now()
 		n, err := o.body.Read(p[:min(int64(len(p)), o.left)])
 		o.off += int64(n)
 		o.left -= int64(n)
 		if n > 0 {
-			o.resumes = 0
+			o.resumes, o.moved = 0, time.Now()
 			return n, nil
 		}
 		if err == nil {
 			continue
+		}
+		if o.resumes == 0 {
+			o.moved = asked // who reads slowly has not waited for the service
 		}
 		if err := o.resume(err); err != nil {
 			return 0, err
@@ -150,17 +196,42 @@ func (o *object) resume(cause error) error {
 	if cause == io.EOF {
 		cause = io.ErrUnexpectedEOF
 	}
-	if o.ctx.Err() != nil {
-		return o.ctx.Err()
+	for {
+		if o.resumes++; o.resumes > maxResumes || time.Since(o.moved) > tired {
+			cause = errors.New("the download broke off: " + cause.Error()) // no ErrUnexpectedEOF, which says that the object is short
+			return failure(o.caller, "read", o.key, cause)
+		}
+		if err := o.pause(o.resumes); err != nil {
+			return err
+		}
+		_ = o.body.Close()
+		err := o.open()
+		if err == nil {
+			return nil
+		}
+		var wrong *rangeError
+		if !errors.As(err, &wrong) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return failure(o.caller, "read", o.key, err)
+		}
+		cause = err
 	}
-	if o.resumes++; o.resumes > maxResumes {
-		return failure(o.ctx, "read", o.key, cause)
-	}
-	_ = o.body.Close()
-	if err := o.open(); err != nil {
-		return failure(o.ctx, "read", o.key, err)
-	}
-	return nil
 }
 
-func (o *object) Close() error { return o.body.Close() }
+// pause waits before another attempt; the first comes at once.
+func (o *object) pause(attempt int) error {
+	var d time.Duration
+	if attempt > 1 {
+		d, _ = backoff(attempt-2, nil)
+	}
+	select {
+	case <-time.After(d):
+		return o.ctx.Err()
+	case <-o.ctx.Done():
+		return o.ctx.Err()
+	}
+}
+
+func (o *object) Close() error {
+	o.cancel()
+	return o.body.Close()
+}

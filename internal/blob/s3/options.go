@@ -9,6 +9,7 @@ import (
 // Options say where the bucket is.
 type Options struct {
 	Endpoint  string // http://host:port; empty: AWS itself
+	Public    string // the endpoint as clients reach it, for the URLs that they are given; empty: Endpoint
 	Region    string // us-east-1 when empty
 	Bucket    string
 	Prefix    string // of all keys, without slashes at its ends
@@ -18,7 +19,7 @@ type Options struct {
 	TempDir   string // where uploads wait until their size is known; the system's folder when empty
 }
 
-// ParseURL reads s3://bucket/prefix?endpoint=http://host:port&region=…&access_key=…&secret_key=…. Credentials that the
+// ParseURL reads s3://bucket/prefix?endpoint=http://host:port&region=…&access_key=…&secret_key=…&public_endpoint=…. Credentials that the
 // URL lacks are for the caller to fill in.
 func ParseURL(address string) (Options, error) {
 	u, err := url.Parse(address)
@@ -28,21 +29,21 @@ func ParseURL(address string) (Options, error) {
 	q := u.Query()
 	o := Options{
 		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Endpoint: q.Get("endpoint"), Region: q.Get("region"),
-		AccessKey: q.Get("access_key"), SecretKey: q.Get("secret_key"), Session: q.Get("session_token"),
+		Public: q.Get("public_endpoint"), AccessKey: q.Get("access_key"), SecretKey: q.Get("secret_key"), Session: q.Get("session_token"),
 	}
 	if u.Scheme != "s3" || o.Bucket == "" {
 		return Options{}, fmt.Errorf("storage URL: want s3://bucket/prefix?endpoint=http://host:port&region=…")
 	}
 	for name := range q {
 		switch name {
-		case "endpoint", "region", "access_key", "secret_key", "session_token":
+		case "endpoint", "public_endpoint", "region", "access_key", "secret_key", "session_token":
 		default:
 			return Options{}, fmt.Errorf("storage URL: unknown parameter %q", name)
 		}
 	}
-	if o.Endpoint != "" {
-		if e, err := url.Parse(o.Endpoint); err != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https" {
-			return Options{}, fmt.Errorf("storage URL: endpoint %q is not http://host:port or https://host", o.Endpoint)
+	for name, endpoint := range map[string]string{"endpoint": o.Endpoint, "public_endpoint": o.Public} {
+		if e, err := url.Parse(endpoint); endpoint != "" && (err != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https") {
+			return Options{}, fmt.Errorf("storage URL: %s %q is not http://host:port or https://host", name, endpoint)
 		}
 	}
 	return o, nil

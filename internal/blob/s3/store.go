@@ -10,29 +10,27 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/cairnhub/cairn/internal/blob"
 )
 
-const (
-	attempts   = 6 // a service that fails three requests in ten still answers 99.9 % of operations
-	maxBackoff = 2 * time.Second
-	patience   = 30 * time.Second // for operations without a body, all attempts together
-)
-
 // Store is a blob.Store.
 type Store struct {
-	client *s3.Client
-	bucket string
-	prefix string
-	temp   string
+	client  *s3.Client
+	presign *s3.PresignClient
+	bucket  string
+	prefix  string
+	temp    string
 }
 
-var _ blob.Store = (*Store)(nil)
+var (
+	_ blob.Store     = (*Store)(nil)
+	_ blob.Presigner = (*Store)(nil)
+	_ blob.Reacher   = (*Store)(nil)
+)
 
 // New opens the store. It sends nothing: Check says whether the service answers.
 func New(ctx context.Context, o Options) (*Store, error) {
@@ -49,6 +47,12 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		o.TempDir = os.TempDir()
 	}
 	s := &Store{client: client(o), bucket: o.Bucket, temp: o.TempDir}
+	s.presign = s3.NewPresignClient(s.client)
+	if o.Public != "" {
+		public := o
+		public.Endpoint = o.Public
+		s.presign = s3.NewPresignClient(client(public))
+	}
 	if s.prefix = strings.Trim(o.Prefix, "/"); s.prefix != "" {
 		s.prefix += "/"
 	}
@@ -63,11 +67,7 @@ func client(o Options) *s3.Client {
 		HTTPClient:                 httpClient(),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		Retryer: retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts = attempts
-			r.Backoff = retry.BackoffDelayerFunc(backoff)
-			r.RateLimiter = ratelimit.None // the attempts bound it; a shared budget would fail all for the sake of some
-		}),
+		Retryer:                    standard,
 	}
 	if o.Endpoint != "" {
 		options.BaseEndpoint = aws.String(strings.TrimRight(o.Endpoint, "/"))
@@ -87,18 +87,35 @@ func (s *Store) name(key string) *string { return aws.String(s.prefix + key) }
 // Check writes, reads and deletes a small object.
 func (s *Store) Check(ctx context.Context) error { return blob.Probe(ctx, s) }
 
+// Reach asks for one key.
+func (s *Store) Reach(ctx context.Context) error {
+	_, err := s.List(ctx, "probe/", "", 1)
+	return err
+}
+
 // Stat returns the object's size and the time of its upload.
 func (s *Store) Stat(ctx context.Context, key string) (blob.Info, error) {
 	if err := blob.ValidKey(key); err != nil {
 		return blob.Info{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key)}, newPatience(0).within)
 	if err != nil {
 		return blob.Info{}, failure(ctx, "stat", key, err)
 	}
 	return blob.Info{Key: key, Size: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified)}, nil
+}
+
+// head asks for an object's size, and its CRC32C if the service keeps that.
+func (s *Store) head(ctx context.Context, key string) (size int64, sum *string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key), ChecksumMode: types.ChecksumModeEnabled}, newPatience(0).within)
+	if err != nil {
+		return 0, nil, failure(ctx, "stat", key, err)
+	}
+	return aws.ToInt64(out.ContentLength), out.ChecksumCRC32C, nil
 }
 
 // Delete removes the object.
@@ -106,9 +123,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := blob.ValidKey(key); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(key)}, newPatience(0).within)
 	if err != nil && !isAbsent(err) {
 		return failure(ctx, "delete", key, err)
 	}
@@ -136,13 +153,13 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]bl
 }
 
 func (s *Store) page(ctx context.Context, prefix, after string, limit int) (page []blob.Info, more bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.name(prefix), MaxKeys: aws.Int32(int32(min(limit, 1000)))}
 	if after != "" {
 		in.StartAfter = s.name(after)
 	}
-	out, err := s.client.ListObjectsV2(ctx, in)
+	out, err := s.client.ListObjectsV2(ctx, in, newPatience(0).within)
 	if err != nil {
 		return nil, false, failure(ctx, "list", prefix, err)
 	}

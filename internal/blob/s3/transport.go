@@ -10,8 +10,8 @@ import (
 // stall is how long a connection may make no progress. It must be longer than idle, so that idle connections are closed
 // in good order.
 const (
-	stall = 10 * time.Second
-	idle  = 8 * time.Second
+	stall = 8 * time.Second
+	idle  = 6 * time.Second
 )
 
 func httpClient() *http.Client {

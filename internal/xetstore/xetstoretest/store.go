@@ -26,7 +26,7 @@ type Env struct {
 func Each(t *testing.T, test func(t *testing.T, e *Env)) {
 	t.Helper()
 	t.Run("sqlite-fs", func(t *testing.T) { test(t, New(t, dbtest.New(t, db.SQLite), blobtest.FS(t))) })
-	t.Run("postgres-s3", func(t *testing.T) { test(t, New(t, dbtest.New(t, db.Postgres), blobtest.NewS3(t))) })
+	t.Run("postgres-s3", func(t *testing.T) { test(t, New(t, dbtest.New(t, db.Postgres), blobtest.NewCached(t))) })
 }
 
 // New makes a store that logs nothing.

@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/blob/cache"
+	"github.com/cairnhub/cairn/internal/blob/fs"
+	"github.com/cairnhub/cairn/internal/blob/s3"
+	"github.com/cairnhub/cairn/internal/config"
+)
+
+// openBlobs opens the store that the configuration names; one that is not a folder gets a cache on this node's disk.
+func openBlobs(ctx context.Context, cfg *config.Config, log *slog.Logger) (blob.Store, error) {
+	if path, ok := strings.CutPrefix(cfg.BlobURL, "file:"); ok {
+		return fs.New(path)
+	}
+	o, err := s3.ParseURL(cfg.BlobURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.AccessKey == "" {
+		o.AccessKey, o.SecretKey, o.Session = cfg.S3AccessKey, cfg.S3SecretKey, cfg.S3SessionToken
+	}
+	o.TempDir = filepath.Join(cfg.CacheDir, "upload")
+	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
+		return nil, err
+	}
+	s, err := s3.New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	// Packs are kept whole by gitstore, which has to have them as files.
+	return cache.New(s, cache.Options{Dir: filepath.Join(cfg.CacheDir, "objects"), Bytes: shareCache(cfg).objects, Log: log,
+		Keep: func(key string) bool { return strings.HasPrefix(key, "xorbs/") }})
+}
+
+// cacheShares are what cache-size is divided into, in bytes.
+type cacheShares struct {
+	objects int64 // blocks of xorbs, when they are not on this node's disk anyway
+	packs   int64
+	copies  int64 // of repositories; the packs of clones take half as much again
+}
+
+func shareCache(cfg *config.Config) (c cacheShares) {
+	left := cfg.CacheSize
+	if !strings.HasPrefix(cfg.BlobURL, "file:") {
+		c.objects = left / 2
+		left -= c.objects
+	}
+	c.packs = left / 2
+	c.copies = (left - c.packs) / 3 * 2
+	return c
+}

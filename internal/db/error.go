@@ -55,6 +55,8 @@ func classify(ctx context.Context, err error) error {
 			return err
 		}
 		return errors.Join(ctx.Err(), err)
+	case isDamaged(err):
+		return &errs.Error{Kind: errs.Unavailable, Msg: "The server's database is damaged: its disk gives back other bytes than were written. Its operator finds out more by cairn fsck", Op: "db", Err: err}
 	case isFull(err):
 		return &errs.Error{Kind: errs.StorageFull, Msg: "The server's database has no space left", Op: "db", Err: err}
 	case isUnavailable(err):
@@ -76,7 +78,16 @@ func isUnavailable(err error) bool {
 	case "57014", "55P03", "25006": // statement timeout, lock timeout, read-only after a failover
 		return true
 	}
-	return isConflict(err) || isLost(err) || errors.Is(err, errWriterBusy)
+	return isConflict(err) || isLost(err) || errors.Is(err, errWriterBusy) || errors.Is(err, errWriterSuspect) || isRefused(err)
+}
+
+// isRefused: the disk failed to take a write or to keep it.
+func isRefused(err error) bool {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE:
+		return true
+	}
+	return false
 }
 
 // isConflict: PostgreSQL gave up a transaction for the sake of another; it will do when run again.

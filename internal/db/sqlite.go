@@ -3,14 +3,17 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/db/pagesum"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -32,15 +35,29 @@ type sqliteEngine struct {
 }
 
 func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
-	path, err := createFile(path)
+	if err := pagesum.Register(); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	unlock, err := lockFile(ctx, path+".open") // against AddChecksums, which gives the path another file
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	defer unlock()
+	if err := createFile(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	e := &sqliteEngine{path: path, stopped: make(chan struct{})}
 	e.writer = newWriter(path)
 	if err := e.writer.prepareFile(ctx); err != nil {
 		_ = e.writer.close()
-		return nil, fmt.Errorf("open the database %s: %w", path, err)
+		return nil, classify(ctx, fmt.Errorf("open the database %s: %w", path, err))
 	}
 	pool := sqlx.NewDb(sql.OpenDB(dsnConnector(readerDSN(path))), "sqlite")
 	limit := max(8, 2*runtime.NumCPU())
@@ -54,27 +71,29 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	return e, nil
 }
 
-// createFile makes the file, readable by its owner only since it holds password hashes, and its folder.
-func createFile(path string) (string, error) {
-	path, err := filepath.Abs(path)
+// createFile makes the file, readable by its owner only since it holds password hashes. It opens none that is there: closing it would end
+// the locks that SQLite has on it in this process.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", err
-	}
-	return path, f.Close()
+	return errors.Join(f.Close(), syncFolder(filepath.Dir(path)))
 }
 
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_dqs": {"0"}, "_pragma": append([]string{
+	q := url.Values{"vfs": {pagesum.Name}, "_dqs": {"0"}, "_pragma": append([]string{
 		"foreign_keys(1)", "synchronous(FULL)", "temp_store(MEMORY)", "mmap_size(0)", "cache_size(-8000)",
 	}, pragmas...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// newFileDSN asks for room for checksums where the file's pages are still to be made.
+func newFileDSN(path string, pragmas ...string) string {
+	return sqliteDSN(path, pragmas...) + "&" + pagesum.ReserveParameter + "=" + strconv.Itoa(pagesum.Reserved)
 }
 
 func readerDSN(path string) string { return sqliteDSN(path, "busy_timeout(10000)", "query_only(1)") }
@@ -114,9 +133,11 @@ func (e *sqliteEngine) transact(ctx context.Context, f func(*Tx) error) error {
 		}
 	}()
 	if err := tx.body(ctx, f); err != nil {
+		e.writer.doubt(tx.failed)
 		return err
 	}
 	if err := e.writer.commit(); err != nil {
+		e.writer.doubt(err)
 		return fmt.Errorf("commit: %w", err)
 	}
 	done = true

@@ -22,7 +22,10 @@ const (
 	busySlice      = 500 // milliseconds that SQLite itself waits: short, so that a caller who left is noticed
 )
 
-var errWriterBusy = errors.New("the database's writer is busy")
+var (
+	errWriterBusy    = errors.New("the database's writer is busy")
+	errWriterSuspect = errors.New("the disk refused a write of the database, and its log cannot be moved into the file yet")
+)
 
 // writer is the one connection of this process that writes. Transactions take turns on it.
 //
@@ -35,11 +38,15 @@ type writer struct {
 	// held by whoever has the turn
 	conn *sql.Conn
 	kept *statements
+
+	// suspect: the disk has refused a write. What the system's cache holds of the log since may never reach the disk, and a later fsync
+	// need not say so.
+	suspect bool
 }
 
 func newWriter(path string) *writer {
 	w := &writer{turn: make(chan struct{}, 1)}
-	w.pool = sql.OpenDB(dsnConnector(sqliteDSN(path, "busy_timeout("+strconv.Itoa(busySlice)+")", "journal_size_limit(67108864)", "secure_delete(1)")))
+	w.pool = sql.OpenDB(dsnConnector(newFileDSN(path, "busy_timeout("+strconv.Itoa(busySlice)+")", "journal_size_limit(67108864)", "secure_delete(1)")))
 	w.pool.SetMaxOpenConns(1)
 	return w
 }
@@ -69,6 +76,21 @@ func (w *writer) prepareFile(ctx context.Context) error {
 	})
 	if err == nil && mode != "wal" {
 		err = fmt.Errorf("the file system does not support write-ahead logging (journal mode %s)", mode)
+	}
+	if err != nil {
+		return err
+	}
+	return w.foldOldLog(ctx)
+}
+
+// foldOldLog moves what a process left in the log into the file. If that process died after a failed fsync, the system's cache may hold
+// commits that the disk does not, and commits added behind them would be lost with them. Other processes that read need no such care: they
+// are alive, so the log is not one that was left.
+func (w *writer) foldOldLog(ctx context.Context) error {
+	var busy, pages, moved int
+	err := w.pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	if sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY || isFull(err) {
+		return nil
 	}
 	return err
 }
@@ -108,6 +130,9 @@ func (w *writer) begin(ctx context.Context) error {
 		return err
 	}
 	err := w.connect()
+	if err == nil && w.suspect {
+		err = w.recover(ctx)
+	}
 	if err == nil {
 		err = retryBusy(ctx, func() error { return w.command("BEGIN IMMEDIATE") })
 	}
@@ -173,6 +198,20 @@ func (w *writer) disconnect() {
 	w.conn, w.kept = nil, nil
 }
 
+// recover makes the log trustworthy after a failed write: what was committed before is moved into the file, which is synced, and the log
+// begins anew. Until that succeeds nothing is written.
+func (w *writer) recover(ctx context.Context) error {
+	busy, err := w.checkpoint(ctx)
+	if err == nil && busy {
+		err = errWriterSuspect
+	}
+	w.suspect = err != nil
+	return err
+}
+
+// doubt notes an error that says that the disk refused a write.
+func (w *writer) doubt(err error) { w.suspect = w.suspect || isRefused(err) }
+
 // settle moves the write-ahead log into the file and truncates it, unless somebody still reads an older state.
 func (w *writer) settle(ctx context.Context) error {
 	if err := w.acquire(ctx); err != nil {
@@ -182,8 +221,18 @@ func (w *writer) settle(ctx context.Context) error {
 	if err := w.connect(); err != nil {
 		return err
 	}
-	var busy, pages, moved int
-	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	_, err := w.checkpoint(ctx)
+	return err
+}
+
+// checkpoint says busy when others still read from the log, so that it could not begin anew.
+func (w *writer) checkpoint(ctx context.Context) (busy bool, err error) {
+	var pages, moved int
+	err = w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	if err == nil && pages > moved {
+		busy = true
+	}
+	return busy, err
 }
 
 func (w *writer) close() error {

@@ -36,19 +36,39 @@ func serveCommand() *cobra.Command {
 }
 
 func migrateCommand() *cobra.Command {
-	return &cobra.Command{
+	var renew bool
+	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database up to this version's schema (serve does it as well)",
 		Args:  exactArgs(),
-		RunE: withApp(func(c *cobra.Command, a *app.App, _ []string) error {
-			v, err := a.DB().SchemaVersion(c.Context())
-			if err != nil {
-				return err
+		RunE: func(c *cobra.Command, args []string) error {
+			if renew {
+				if err := renewChecksums(c); err != nil {
+					return err
+				}
 			}
-			fmt.Fprintf(c.OutOrStdout(), "The database is at schema version %d.\n", v)
-			return nil
-		}),
+			return withApp(tellVersion)(c, args)
+		},
 	}
+	cmd.Flags().BoolVar(&renew, "renew-checksums", false, "first take the pages of a SQLite database for right if SQLite finds no fault in them:\nfor one that another program has written or copied; no cairn may have it open")
+	return cmd
+}
+
+func renewChecksums(c *cobra.Command) error {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	return app.RenewChecksums(c.Context(), cfg)
+}
+
+func tellVersion(c *cobra.Command, a *app.App, _ []string) error {
+	v, err := a.DB().SchemaVersion(c.Context())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "The database is at schema version %d.\n", v)
+	return nil
 }
 
 func doctorCommand() *cobra.Command {

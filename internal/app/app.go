@@ -83,6 +83,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.cfg.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("cache folder: %w", err)
 	}
+	if err := db.AddChecksums(ctx, a.cfg.DatabaseURL); err != nil {
+		a.log.WarnContext(ctx, "the hub works without checksums of its database's pages; the next start tries again", "error", err)
+	}
 	if a.db, err = db.Open(ctx, a.cfg.DatabaseURL); err != nil {
 		return err
 	}
@@ -93,6 +96,11 @@ func (a *App) open(ctx context.Context) (err error) {
 		_ = a.db.Close()
 	}
 	return err
+}
+
+// RenewChecksums takes the database's pages as they are; see db.RenewChecksums.
+func RenewChecksums(ctx context.Context, cfg *config.Config) error {
+	return db.RenewChecksums(ctx, cfg.DatabaseURL)
 }
 
 // build hands each part what it stands on, from the bottom up.

@@ -65,6 +65,7 @@ func Doctor(ctx context.Context, cfg *config.Config, w io.Writer) error {
 		{"data folder", c.folder},
 		{"free disk space", c.disk},
 		{"database", c.database},
+		{"checksums", c.checksums},
 		{"store", c.store},
 		{"clock", c.clock},
 		{"address", c.address},
@@ -166,6 +167,21 @@ func (c *checkup) database(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s answers, schema version %d", d.Dialect(), version), nil
+}
+
+// checksums says whether a page of the database that the disk gives back wrong would be noticed. A hub works without.
+func (c *checkup) checksums(ctx context.Context) (string, error) {
+	if c.db == nil {
+		return "", errSkipped("there is no database")
+	}
+	on, advice, err := c.db.Checksums(ctx)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("the database does not tell: %w", err)
+	case !on:
+		return "the database's pages have none, so what its disk changes is not noticed: " + advice, nil
+	}
+	return "each page of the database has one", nil
 }
 
 func (c *checkup) store(ctx context.Context) (string, error) {

@@ -29,6 +29,9 @@ const (
 func (d *DB) Check(ctx context.Context) (h Health, err error) {
 	if d.dialect == SQLite {
 		err = d.Snapshot(ctx, func(s *Snapshot) error { return checkSQLite(ctx, s, &h) })
+		if err == nil || isCorrupt(err) {
+			err = d.checkChecksums(ctx, &h)
+		}
 		return h, err
 	}
 	var checksums string
@@ -46,6 +49,18 @@ func (d *DB) Check(ctx context.Context) (h Health, err error) {
 		h.Damage = append(h.Damage, fmt.Sprintf("PostgreSQL has met %d pages that do not match their checksum: see its log", failures))
 	}
 	return h, nil
+}
+
+// checkChecksums reads all pages, those too that SQLite's own check does not come to.
+func (d *DB) checkChecksums(ctx context.Context, h *Health) error {
+	if on, advice, err := d.Checksums(ctx); err == nil && !on { // an error is among the pages that are counted below
+		h.Warnings = append(h.Warnings, "the database's pages have no checksums, so damage to its file may go unnoticed: "+advice)
+	}
+	bad, err := d.CheckPages(ctx)
+	if bad > 0 {
+		h.Damage = append(h.Damage, fmt.Sprintf("%d pages do not match their checksum", bad))
+	}
+	return err
 }
 
 func checkSQLite(ctx context.Context, s *Snapshot, h *Health) error {

@@ -14,7 +14,7 @@ import (
 func (d *DB) Checksums(ctx context.Context) (on bool, advice string, err error) {
 	if d.dialect == Postgres {
 		var setting string
-		err := d.Get(ctx, &setting, `SHOW data_checksums`)
+		err := d.Get(ctx, &setting, postgresChecksums)
 		return setting == "on", "stop PostgreSQL, run pg_checksums --enable on its data folder, and start it", err
 	}
 	sums, err := sqliteSums(ctx, d.engine.(*sqliteEngine).pool.DB)
@@ -23,14 +23,14 @@ func (d *DB) Checksums(ctx context.Context) (on bool, advice string, err error) 
 
 // The database as pages; see "The SQLITE_DBPAGE Virtual Table" in SQLite's documentation. What stands in the log is read from there.
 const (
-	readPage  = `SELECT data FROM sqlite_dbpage WHERE pgno = ?`
-	checkPage = `SELECT LENGTH(data) FROM sqlite_dbpage WHERE pgno = ?`
-	pageCount = `PRAGMA page_count`
+	sqliteReadPage  = `SELECT data FROM sqlite_dbpage WHERE pgno = ?`
+	sqliteCheckPage = `SELECT LENGTH(data) FROM sqlite_dbpage WHERE pgno = ?`
+	sqlitePageCount = `PRAGMA page_count`
 )
 
 func sqliteSums(ctx context.Context, pool *sql.DB) (pagesum.Sums, error) {
 	var first []byte
-	err := pool.QueryRowContext(ctx, readPage, 1).Scan(&first)
+	err := pool.QueryRowContext(ctx, sqliteReadPage, 1).Scan(&first)
 	if errors.Is(err, sql.ErrNoRows) {
 		return pagesum.Unknown, nil
 	}
@@ -78,11 +78,11 @@ func checkSome(ctx context.Context, conn *sql.Conn, from int) (bad int, more boo
 	}
 	defer func() { _ = tx.Rollback() }()
 	var count, length int
-	if err := tx.QueryRowContext(ctx, pageCount).Scan(&count); err != nil {
+	if err := tx.QueryRowContext(ctx, sqlitePageCount).Scan(&count); err != nil {
 		return 0, false, err
 	}
 	for page := from; page < from+pagesAtOnce && page <= count; page++ {
-		err := tx.QueryRowContext(ctx, checkPage, page).Scan(&length)
+		err := tx.QueryRowContext(ctx, sqliteCheckPage, page).Scan(&length)
 		switch {
 		case isDamaged(err):
 			bad++

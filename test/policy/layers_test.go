@@ -39,7 +39,7 @@ var layers = map[string]layer{
 	"internal/git": engine, "internal/lfs": engine, "internal/xet": engine, "internal/safetensors": engine,
 	"internal/gguf": engine, "internal/card": engine, "internal/markdown": engine, "internal/avatar": engine, "internal/patch": engine, "internal/archive": engine, "internal/signature": engine,
 
-	"internal/db": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
+	"internal/db": storage, "internal/db/pagesum": storage, "internal/blob": storage, "internal/blob/spool": storage, "internal/blob/fs": storage,
 	"internal/blob/s3": storage, "internal/jobs": storage, "internal/event": storage, "internal/gitstore": storage, "internal/xetstore": storage,
 	"internal/hold": storage, "internal/blob/cache": storage,
 
@@ -74,6 +74,7 @@ var siblings = map[string][]string{
 	"internal/profile":        {"internal/account"},
 	"internal/patch":          {"internal/git"},
 	"internal/signature":      {"internal/git"},
+	"internal/db":             {"internal/db/pagesum"},
 	"internal/blob/fs":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/s3":        {"internal/blob", "internal/blob/spool"},
 	"internal/blob/cache":     {"internal/blob"},

@@ -8,7 +8,7 @@ TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn-test
 LINT     := $(TOOLS)/bin/golangci-lint
 export CGO_ENABLED = 0
 
-.PHONY: run build test test-go test-clients check lint contract format torture fuzz clean
+.PHONY: dist run build test test-go test-clients check lint contract format torture fuzz clean
 
 ## run: build the hub and serve ./cairn-data on http://localhost:28080
 run: build
@@ -16,6 +16,16 @@ run: build
 
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cairn
+
+## dist: static binaries of every platform in dist/, the same bytes wherever they are built from a commit
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+dist:
+	@mkdir -p dist
+	@for p in $(PLATFORMS); do \
+	  echo "dist/cairn-$${p%/*}-$${p#*/}"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} GOFLAGS= $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS) -buildid=' -o dist/cairn-$${p%/*}-$${p#*/} ./cmd/cairn || exit 1; \
+	done
+	@cd dist && sha256sum cairn-* > SHA256SUMS && cat SHA256SUMS
 
 ## test: everything: unit, storage and API tests on both kinds of storage, then real clients
 test:

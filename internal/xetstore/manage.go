@@ -158,21 +158,33 @@ func (s *Store) removeFiles(ctx context.Context, tx *db.Tx, repoID string, files
 	if err != nil {
 		return err
 	}
-	if err := s.unlink(ctx, tx, repoID, files, shas); err != nil {
+	rows, err := selectIn[xet.Hash, fileRow](ctx, tx, selectRepoByHash, repoID, unique(files))
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		s.grow(ctx, tx, repoID, -rows[i].Size)
+	}
+	if err := unlinkFiles(ctx, tx, repoID, files); err != nil {
 		return err
 	}
 	xorbs, err := s.unusedXorbs(ctx, tx, repoID, lists)
 	if err != nil {
 		return err
 	}
-	if err := insertThin(ctx, tx, xorbs, s.micros()); err != nil {
+	if err := unlinkXorbs(ctx, tx, repoID, xorbs); err != nil {
 		return err
 	}
-	return unlinkXorbs(ctx, tx, repoID, xorbs)
+	tx.AfterCommit(func() {
+		for _, h := range files {
+			s.terms.Remove(termsKey{repoID, h})
+		}
+	})
+	return insertGone(ctx, tx, repoID, shas, s.micros())
 }
 
 // unusedXorbs are those of some lists of terms that none of the repository's files is made of. It reads the terms of
-// all that is left: there is no way back from a xorb to files, and a person who removes something wants it gone at once.
+// all that is left: there is no way back from a xorb to files, and removing is rare.
 func (s *Store) unusedXorbs(ctx context.Context, tx *db.Tx, repoID string, lists map[xet.Hash][]byte) ([]xet.Hash, error) {
 	unused := map[xet.Hash]bool{}
 	each := func(terms []byte, f func(xet.Hash)) error {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 )
@@ -178,12 +179,17 @@ func count(owners map[string]*delta, r repoRow, sign int64, asked bool) {
 	}
 }
 
+// settleOwner comes after the rows of the owner's repositories are written.
+//
+// An owner without a quota costs a read: parallel commits to several of their repositories do not meet here. That stays right
+// when somebody sets a quota meanwhile, because transactions are serializable: one that saw no quota and one that adds up the
+// repositories under the new quota cannot both commit unless the sum has the first one's bytes.
 func (l *ledger) settleOwner(ctx context.Context, tx *db.Tx, def Defaults, id string, d *delta) error {
 	if d.private == 0 && d.public == 0 {
 		return nil
 	}
-	now, err := growOwner(ctx, tx, id, d)
-	if err != nil || !d.asked || l.free {
+	now, err := l.growOwner(ctx, tx, def, id, d)
+	if err != nil || now == nil || !d.asked || l.free {
 		return err
 	}
 	was := *now
@@ -196,4 +202,32 @@ func (l *ledger) settleOwner(ctx context.Context, tx *db.Tx, def Defaults, id st
 		err = l.s.checkOwner(ctx, tx, def, was, false, d.public)
 	}
 	return err
+}
+
+// growOwner adds to an owner's row and gives it as it is then; nil: there is no quota to hold it to.
+func (l *ledger) growOwner(ctx context.Context, tx *db.Tx, def Defaults, id string, d *delta) (*ownerRow, error) {
+	row, err := getOwner(ctx, tx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case row == nil:
+		return l.addOwner(ctx, tx, def, id, d)
+	case !def.limit(row) && row.Stale:
+		return nil, nil
+	case !def.limit(row):
+		return nil, spoilOwner(ctx, tx, id)
+	case row.Stale:
+		return row, keepOwner(ctx, tx, row)
+	}
+	return growOwner(ctx, tx, id, d)
+}
+
+func (l *ledger) addOwner(ctx context.Context, tx *db.Tx, def Defaults, id string, d *delta) (*ownerRow, error) {
+	o, err := account.OwnerByID(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	row := &ownerRow{OwnerID: id, Kind: o.Kind, PrivateUsed: d.private, PublicUsed: d.public}
+	row.Stale = !def.limit(row)
+	return row, addOwner(ctx, tx, row)
 }

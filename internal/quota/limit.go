@@ -36,6 +36,11 @@ func (d Defaults) owner(kind account.Kind, private bool) int64 {
 	return d.UserPublic
 }
 
+// limit reports whether an owner has any quota.
+func (d Defaults) limit(o *ownerRow) bool {
+	return or(o.PrivateLimit, d.owner(o.Kind, true)) >= 0 || or(o.PublicLimit, d.owner(o.Kind, false)) >= 0
+}
+
 func or(own *int64, def int64) int64 {
 	if own != nil {
 		return *own

@@ -71,6 +71,9 @@ func (s *Service) Of(ctx context.Context, o account.Owner) (a Account, err error
 	if row == nil {
 		row = &ownerRow{OwnerID: o.ID, Kind: o.Kind}
 	}
+	if err := sumOwner(ctx, s.DB, row); err != nil {
+		return a, errs.Wrap("quota.Of", err)
+	}
 	def, err := s.Defaults(ctx, s.DB)
 	if err != nil {
 		return a, errs.Wrap("quota.Of", err)
@@ -132,6 +135,13 @@ func (s *Service) SetOwner(ctx context.Context, actor hub.Actor, o account.Owner
 		if err := putOwnerLimits(ctx, tx, row); err != nil {
 			return err
 		}
+		if def, err := s.Defaults(ctx, tx); err != nil {
+			return err
+		} else if row.Stale && def.limit(row) {
+			if err := keepOwner(ctx, tx, row); err != nil {
+				return err
+			}
+		}
 		return event.Append(ctx, tx, event.Event{Kind: "quota.owner", OwnerID: o.ID, ActorID: actor.UserID, Data: data, At: s.Now()})
 	}))
 }
@@ -178,6 +188,12 @@ func (s *Service) Room(ctx context.Context, repoID string, more int64) error {
 			return errs.Wrap("quota.Room", err)
 		}
 		owner.Kind = o.Kind
+	}
+	if !def.limit(&owner) {
+		return nil
+	}
+	if err := sumOwner(ctx, s.DB, &owner); err != nil {
+		return errs.Wrap("quota.Room", err)
 	}
 	return s.checkOwner(ctx, s.DB, def, owner, room.Private, more)
 }

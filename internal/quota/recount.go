@@ -116,7 +116,7 @@ func (s *Service) recountOwners(ctx context.Context, rows []ownerRow, d *Drift) 
 	}
 	d.Owners += len(rows)
 	for _, r := range rows {
-		if sum := sums[r.OwnerID]; sum.Private == r.PrivateUsed && sum.Public == r.PublicUsed {
+		if sum := sums[r.OwnerID]; r.Stale || sum.Private == r.PrivateUsed && sum.Public == r.PublicUsed {
 			continue
 		}
 		off, err := s.repairOwner(ctx, r.OwnerID)
@@ -139,7 +139,7 @@ func (s *Service) repairOwner(ctx context.Context, id string) (off int64, err er
 			return err
 		}
 		row, err := getOwner(ctx, tx, id)
-		if err != nil || row == nil {
+		if err != nil || row == nil || row.Stale {
 			return err
 		}
 		fix := &delta{private: sums[id].Private - row.PrivateUsed, public: sums[id].Public - row.PublicUsed}

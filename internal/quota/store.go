@@ -14,21 +14,24 @@ const (
 	deleteRepo = "DELETE FROM quota_repo WHERE repo_id = ?"
 	limitRepo  = "UPDATE quota_repo SET size_limit = ? WHERE repo_id = ?"
 
-	selectOwner = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit FROM quota_owner WHERE owner_id = ?"
-	insertOwner = "INSERT INTO quota_owner (owner_id, kind, private_used, public_used) VALUES (?, ?, ?, ?)"
+	selectOwner = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit, stale FROM quota_owner WHERE owner_id = ?"
+	insertOwner = "INSERT INTO quota_owner (owner_id, kind, private_used, public_used, stale) VALUES (?, ?, ?, ?, ?)"
 	updateOwner = `UPDATE quota_owner SET private_used = private_used + ?, public_used = public_used + ? WHERE owner_id = ?
-		RETURNING owner_id, kind, private_used, public_used, private_limit, public_limit`
+		RETURNING owner_id, kind, private_used, public_used, private_limit, public_limit, stale`
+	staleOwner = "UPDATE quota_owner SET stale = TRUE WHERE owner_id = ?"
+	countOwner = "UPDATE quota_owner SET private_used = ?, public_used = ?, stale = FALSE WHERE owner_id = ?"
 	limitOwner = `INSERT INTO quota_owner (owner_id, kind, private_limit, public_limit) VALUES (?, ?, ?, ?)
 		ON CONFLICT (owner_id) DO UPDATE SET private_limit = excluded.private_limit, public_limit = excluded.public_limit`
 	deleteOwner = "DELETE FROM quota_owner WHERE owner_id = ?"
 
 	selectRoom = `SELECT r.repo_id, r.owner_id, r.private, r.large, r.packs, r.size_limit, COALESCE(o.kind, '') AS kind,
-		COALESCE(o.private_used, 0) AS private_used, COALESCE(o.public_used, 0) AS public_used, o.private_limit, o.public_limit
+		COALESCE(o.private_used, 0) AS private_used, COALESCE(o.public_used, 0) AS public_used, o.private_limit, o.public_limit,
+		COALESCE(o.stale, FALSE) AS stale
 		FROM quota_repo r LEFT JOIN quota_owner o ON o.owner_id = r.owner_id WHERE r.repo_id = ?`
 
 	selectSome   = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id IN (?)"
 	selectPage   = "SELECT repo_id, owner_id, private, large, packs, size_limit FROM quota_repo WHERE repo_id > ? ORDER BY repo_id LIMIT ?"
-	selectOwners = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit FROM quota_owner WHERE owner_id > ? ORDER BY owner_id LIMIT ?"
+	selectOwners = "SELECT owner_id, kind, private_used, public_used, private_limit, public_limit, stale FROM quota_owner WHERE owner_id > ? ORDER BY owner_id LIMIT ?"
 	selectSums   = `SELECT owner_id, CAST(SUM(CASE WHEN private THEN large + packs ELSE 0 END) AS BIGINT) AS private,
 		CAST(SUM(CASE WHEN private THEN 0 ELSE large + packs END) AS BIGINT) AS public FROM quota_repo WHERE owner_id IN (?) GROUP BY owner_id`
 )
@@ -53,6 +56,7 @@ type ownerRow struct {
 	PublicUsed   int64  `db:"public_used"`
 	PrivateLimit *int64 `db:"private_limit"`
 	PublicLimit  *int64 `db:"public_limit"`
+	Stale        bool   // what is used has to be added up
 }
 
 // get reads one row; none is nil.
@@ -100,10 +104,11 @@ type roomRow struct {
 	PublicUsed   int64        `db:"public_used"`
 	PrivateLimit *int64       `db:"private_limit"`
 	PublicLimit  *int64       `db:"public_limit"`
+	Stale        bool
 }
 
 func (r *roomRow) owner() ownerRow {
-	return ownerRow{r.OwnerID, r.Kind, r.PrivateUsed, r.PublicUsed, r.PrivateLimit, r.PublicLimit}
+	return ownerRow{r.OwnerID, r.Kind, r.PrivateUsed, r.PublicUsed, r.PrivateLimit, r.PublicLimit, r.Stale}
 }
 
 func getRoom(ctx context.Context, q db.Queryer, repoID string) (*roomRow, error) {
@@ -134,19 +139,43 @@ func putOwnerLimits(ctx context.Context, tx *db.Tx, o *ownerRow) error {
 	return err
 }
 
-// growOwner adds to an owner's row, which the first repository makes, and gives it as it is then.
+// growOwner adds to an owner's row and gives it as it is then.
 func growOwner(ctx context.Context, tx *db.Tx, id string, d *delta) (*ownerRow, error) {
 	var row ownerRow
 	err := tx.Get(ctx, &row, updateOwner, d.private, d.public, id)
-	if !db.IsNoRows(err) {
-		return &row, err
+	return &row, err
+}
+
+// addOwner makes the row, with an owner's first repository.
+func addOwner(ctx context.Context, tx *db.Tx, row *ownerRow) error {
+	_, err := tx.Exec(ctx, insertOwner, row.OwnerID, row.Kind, row.PrivateUsed, row.PublicUsed, row.Stale)
+	return err
+}
+
+// spoilOwner says that the row is not kept from now on.
+func spoilOwner(ctx context.Context, tx *db.Tx, id string) error {
+	_, err := tx.Exec(ctx, staleOwner, id)
+	return err
+}
+
+// sumOwner fills in what a stale row does not know.
+func sumOwner(ctx context.Context, q db.Queryer, row *ownerRow) error {
+	if !row.Stale {
+		return nil
 	}
-	o, err := account.OwnerByID(ctx, tx, id)
-	if err != nil {
-		return nil, err
+	sums, err := getSums(ctx, q, []string{row.OwnerID})
+	row.PrivateUsed, row.PublicUsed = sums[row.OwnerID].Private, sums[row.OwnerID].Public
+	return err
+}
+
+// keepOwner has a stale row kept again.
+func keepOwner(ctx context.Context, tx *db.Tx, row *ownerRow) error {
+	if err := sumOwner(ctx, tx, row); err != nil {
+		return err
 	}
-	_, err = tx.Exec(ctx, insertOwner, id, o.Kind, d.private, d.public)
-	return &ownerRow{OwnerID: id, Kind: o.Kind, PrivateUsed: d.private, PublicUsed: d.public}, err
+	row.Stale = false
+	_, err := tx.Exec(ctx, countOwner, row.PrivateUsed, row.PublicUsed, row.OwnerID)
+	return err
 }
 
 // ownerName is how a message names an owner.

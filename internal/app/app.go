@@ -43,6 +43,7 @@ type App struct {
 	log      *slog.Logger
 	db       *db.DB
 	blobs    blob.Store
+	ready    readiness
 	accounts *account.Service
 	orgs     *org.Service
 	authz    *authz.Authorizer

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/cache"
@@ -55,4 +56,23 @@ func shareCache(cfg *config.Config) (c cacheShares) {
 	c.packs = left / 2
 	c.copies = (left - c.packs) / 3 * 2
 	return c
+}
+
+const (
+	leftoversEvery = 24 * time.Hour
+	// leftoverAge is more than any upload takes: a git pack of hundreds of gigabytes over a slow line.
+	leftoverAge = 7 * 24 * time.Hour
+)
+
+// abortLeftovers ends uploads in parts that processes which died have left in the bucket.
+func (a *App) abortLeftovers(ctx context.Context) error {
+	l, ok := a.blobs.(blob.Leftovers)
+	if !ok {
+		return nil
+	}
+	n, err := l.AbortLeftovers(ctx, time.Now().Add(-leftoverAge), "xorbs/", "git/", "avatar/", "discard/")
+	if n > 0 {
+		a.log.Info("ended uploads to the store that were never completed", "uploads", n)
+	}
+	return err
 }

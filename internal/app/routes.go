@@ -78,14 +78,6 @@ func (a *App) rateLimit() httpd.RateLimit {
 		httpd.PolicyAPI: l.API, httpd.PolicyResolvers: l.Resolvers, httpd.PolicyPages: l.Pages}}
 }
 
-// Ready reports whether database and store answer.
-func (a *App) Ready(ctx context.Context) error {
-	if _, err := a.db.SchemaVersion(ctx); err != nil {
-		return err
-	}
-	return a.blobs.Check(ctx)
-}
-
 // unservedRoutes answer 501 for every operation of the Hub that Cairn does not serve, so that nobody takes a missing
 // feature for a missing repository or, worse, for success.
 func unservedRoutes() ([]httpd.Route, error) {

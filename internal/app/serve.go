@@ -196,6 +196,7 @@ func (a *App) schedule() {
 	a.jobs.Every("xet.collect", collectXorbsEvery, a.collectXorbs)
 	a.jobs.Every("xet.orphans", orphansEvery, func(ctx context.Context) error { _, err := a.xet.NoteOrphans(ctx, false); return err })
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
+	a.jobs.Every("blob.leftovers", leftoversEvery, a.abortLeftovers)
 	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })
 }

@@ -47,3 +47,9 @@ func Reach(ctx context.Context, s Store) error {
 	}
 	return s.Check(ctx)
 }
+
+// Leftovers is a Store in which uploads that were never completed stay behind.
+type Leftovers interface {
+	// AbortLeftovers ends those that were started before a time, of keys that begin with one of the prefixes.
+	AbortLeftovers(ctx context.Context, before time.Time, prefixes ...string) (aborted int, err error)
+}

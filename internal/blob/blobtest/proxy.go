@@ -31,6 +31,11 @@ type Faults struct {
 	Stale     time.Duration // that an object cannot be seen after it was put
 	Lose      bool          // conditions are dropped on the way (If-Match, If-None-Match)
 	Down      bool          // every connection is reset
+	SpoilPuts int64         // how many of the next uploads have one wrong byte
+	Truncate  bool          // HEAD says that an object has half of its bytes
+	// AfterRequests, if not 0, is how many requests pass before Down holds; Then is called when the first does not.
+	AfterRequests int64
+	Then          func()
 }
 
 // Proxy stands between a store and its S3 server, counts and breaks things.
@@ -41,6 +46,8 @@ type Proxy struct {
 	requests atomic.Int64
 	sent     atomic.Int64
 	wrong    atomic.Int64
+	spoil    atomic.Int64
+	passed   atomic.Int64
 	stop     chan struct{}
 
 	mu   sync.Mutex
@@ -80,6 +87,8 @@ func NewProxy(t testing.TB, endpoint string) *Proxy {
 // Set changes what the proxy does from now on.
 func (p *Proxy) Set(f Faults) {
 	p.wrong.Store(f.Wrong)
+	p.spoil.Store(f.SpoilPuts)
+	p.passed.Store(f.AfterRequests)
 	p.faults.Store(&f)
 }
 
@@ -110,8 +119,14 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 	if !p.sleep(r.Context(), f.Latency) {
 		return
 	}
+	if f.SpoilPuts > 0 && r.Method == http.MethodPut && p.spoil.Add(-1) >= 0 {
+		r.Body = &spoiled{ReadCloser: r.Body}
+	}
 	switch {
-	case f.Down || p.roll(f.Reset/2):
+	case f.Down && p.passed.Add(-1) < 0 || p.roll(f.Reset/2):
+		if f.Then != nil {
+			f.Then()
+		}
 		reset(w)
 		return
 	case p.roll(f.Hang):
@@ -156,6 +171,10 @@ func (p *Proxy) answer(r *http.Response) error {
 	f := p.faults.Load()
 	if p.roll(f.WrongETag) && r.Header.Get("ETag") != "" {
 		r.Header.Set("ETag", `"00000000000000000000000000000000"`)
+	}
+	if f.Truncate && r.Request.Method == http.MethodHead && r.ContentLength > 1 {
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength/2, 10))
+		r.ContentLength /= 2
 	}
 	if r.Request.Method != http.MethodGet {
 		return nil
@@ -207,6 +226,21 @@ func (b *body) Read(p []byte) (int, error) {
 	b.p.sent.Add(int64(n))
 	if b.rate > 0 {
 		b.p.sleep(b.ctx, time.Duration(n)*time.Second/time.Duration(b.rate))
+	}
+	return n, err
+}
+
+// spoiled is an upload whose first bytes arrive wrong.
+type spoiled struct {
+	io.ReadCloser
+	done bool
+}
+
+func (s *spoiled) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if n > 0 && !s.done {
+		p[0] ^= 1
+		s.done = true
 	}
 	return n, err
 }

@@ -80,6 +80,7 @@ var (
 	_ blob.Forgetter = (*Store)(nil)
 	_ blob.Uncached  = (*Store)(nil)
 	_ blob.Reacher   = (*Store)(nil)
+	_ blob.Leftovers = (*Store)(nil)
 	_ blob.Presigner = (*Store)(nil)
 )
 
@@ -114,6 +115,15 @@ func (c *Store) Presign(ctx context.Context, key string, off, n int64, from time
 		return "", errs.Unsupported("This store makes no URLs")
 	}
 	return p.Presign(ctx, key, off, n, from, ttl)
+}
+
+// AbortLeftovers passes on to the remote store.
+func (c *Store) AbortLeftovers(ctx context.Context, before time.Time, prefixes ...string) (int, error) {
+	l, ok := c.Source.(blob.Leftovers)
+	if !ok {
+		return 0, nil
+	}
+	return l.AbortLeftovers(ctx, before, prefixes...)
 }
 
 // Counters are what happened so far.

@@ -51,6 +51,17 @@ func (s *Store) objects() string                 { return filepath.Join(s.root, 
 func (s *Store) path(key string) string          { return filepath.Join(s.objects(), filepath.FromSlash(key)) }
 func (s *Store) Check(ctx context.Context) error { return blob.Probe(ctx, s) }
 
+// Reach looks for the folder. A disk that is full is reached.
+func (s *Store) Reach(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(s.objects()); err != nil {
+		return fmt.Errorf("folder of the store: %w", err)
+	}
+	return nil
+}
+
 // Local says that objects are files here.
 func (s *Store) Local() bool { return true }
 

@@ -30,6 +30,7 @@ var (
 	_ blob.Store     = (*Store)(nil)
 	_ blob.Presigner = (*Store)(nil)
 	_ blob.Reacher   = (*Store)(nil)
+	_ blob.Leftovers = (*Store)(nil)
 )
 
 // New opens the store. It sends nothing: Check says whether the service answers.

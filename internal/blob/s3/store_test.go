@@ -1,15 +1,8 @@
 package s3_test
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/blob"
@@ -20,51 +13,6 @@ import (
 
 func TestContract(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blob.Store { return blobtest.NewS3(t) })
-}
-
-// TestFaults puts a proxy in between that refuses three requests in ten and cuts half of the downloads short.
-func TestFaults(t *testing.T) {
-	ctx := context.Background()
-	o := blobtest.S3(t)
-	target, _ := url.Parse(o.Endpoint)
-	var requests atomic.Int64
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-		ModifyResponse: func(r *http.Response) error {
-			if r.Request.Method == http.MethodGet && requests.Load()%2 == 0 && r.ContentLength > 1000 {
-				r.Body = io.NopCloser(io.LimitReader(r.Body, r.ContentLength/2)) // the announced length stays
-			}
-			return nil
-		},
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n := requests.Add(1); n%10 < 3 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	server.Config.ErrorLog = nil
-	o.Endpoint = server.URL
-	s, err := s3.New(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := blobtest.Bytes(200_000)
-	for range 12 {
-		if err := blob.PutBytes(ctx, s, "x", body); err != nil {
-			t.Fatal(err)
-		}
-		got, err := blob.GetBytes(ctx, s, "x", 1<<20)
-		if err != nil || !bytes.Equal(got, body) {
-			t.Fatal(len(got), err)
-		}
-	}
-	server.Close()
-	if _, err := s.Stat(ctx, "x"); !errs.Is(err, errs.Unavailable) {
-		t.Fatal(err)
-	}
 }
 
 func TestWrongSettings(t *testing.T) {

@@ -222,9 +222,9 @@ func (s *Store) sendPart(ctx context.Context, key string, id *string, number int
 	return types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC32C: out.ChecksumCRC32C}, nil
 }
 
-// abandon frees the parts that were sent; what it cannot free, the bucket's lifecycle rule should.
+// abandon frees the parts that were sent; what it cannot free, AbortLeftovers does some day.
 func (s *Store) abandon(ctx context.Context, key string, id *string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	_, _ = s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.name(key), UploadId: id})
 }

@@ -145,7 +145,7 @@ func (a *App) build(ctx context.Context) error {
 	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, Admit: a.accounts.AdmitLetter, URL: linkBase(cfg), MayCreate: a.mayCreateOrgs,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, account.DropWords, quota.DropOwner}})
 	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
-		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions})
+		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions, Lost: cfg.KeepUncommitted})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos, a.repos.SetUsedStorage)
 	return nil
 }

@@ -194,6 +194,7 @@ func (a *App) schedule() {
 	a.jobs.Every("account.words", wordsEvery, a.accounts.IndexNames)
 	a.jobs.Every("repo.words", wordsEvery, a.repos.IndexNames)
 	a.jobs.Every("xet.collect", collectXorbsEvery, a.collectXorbs)
+	a.jobs.Every("lfs.lost", collectXorbsEvery, a.collectLost)
 	a.jobs.Every("xet.orphans", orphansEvery, func(ctx context.Context) error { _, err := a.xet.NoteOrphans(ctx, false); return err })
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 	a.jobs.Every("blob.leftovers", leftoversEvery, a.abortLeftovers)

@@ -57,6 +57,7 @@ var texts = map[string]string{
 	"repo.merge":         "Merged into {ref} of {repo}",
 	"repo.large.delete":  "Deleted large files of {repo} for good",
 	"repo.large.release": "Gave up old versions of large files of {repo}, of which {keep} are kept",
+	"repo.large.lost":    "Gave up large files of {repo} that no commit names",
 	"repo.large.copy":    "Copied large files into {repo}",
 	"repo.lock":          "Locked {path} in {repo}",
 	"repo.unlock":        "Unlocked {path} in {repo}",

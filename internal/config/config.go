@@ -38,6 +38,7 @@ type Config struct {
 
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
+	KeepUncommitted time.Duration // large files that no commit names stay so long
 	KeepXorbs       time.Duration // Xet content that no file is made of stays so long after it was last sent, named or told of
 
 	// Process is no setting: what the process was left by whoever started it.
@@ -119,6 +120,7 @@ func Default() *Config {
 		ShutdownTimeout: 30 * time.Second,
 		KeepUnreachable: 24 * time.Hour,
 		KeepUnnamed:     24 * time.Hour,
+		KeepUncommitted: 7 * 24 * time.Hour,
 		KeepXorbs:       22 * 24 * time.Hour,
 	}
 }

@@ -73,6 +73,21 @@ func (s *Store) dropped(ctx context.Context, q db.Queryer, repoID string) ([]dro
 	return out, nil
 }
 
+// Dropped are the places that refs of a repository have left and that were not collected since. all is false if it has
+// objects besides that no ref ever reached.
+func (s *Store) Dropped(ctx context.Context, q db.Queryer, repoID string) (oids []hub.OID, all bool, err error) {
+	list, err := s.dropped(ctx, q, repoID)
+	all = true
+	for _, d := range list {
+		if d.oid.IsZero() {
+			all = false
+			continue
+		}
+		oids = append(oids, d.oid)
+	}
+	return oids, all, errs.Wrap("gitstore.Dropped", err)
+}
+
 // Collect removes from a repository what no ref has reached since a time. Packs that hold such objects are written again
 // without them; others stay. Readers, pushes and commits go on undisturbed. Cheap when there is nothing to collect.
 func (s *Store) Collect(ctx context.Context, repoID string, before time.Time) (Collected, error) {

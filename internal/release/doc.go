@@ -7,5 +7,9 @@
 //
 // It must not know how files are stored or served: xetstore takes the right away, gitstore walks the history.
 //
-// Tables: release_candidate, release_scan.
+// It gives up, too, what no commit names: large files that were sent and never committed, and those that only history named
+// which is collected by now (Lost).
+//
+// Tables: release_candidate, release_scan, release_lost, release_lost_scan. quota_repo and git_repo are only read, to see which
+// repositories have changed.
 package release

@@ -69,7 +69,7 @@ func (s *Service) fill(ctx context.Context, r *repo.Repo, p *Plan) (err error) {
 		return err
 	}
 	kept := h.keep(int(p.Keep), stored)
-	noted, err := getNoted(ctx, s.DB, repoID)
+	noted, err := getNoted(ctx, s.DB, selectNoted, repoID)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,13 @@ func (p *Plan) add(f *xetstore.Stored, path string, noted map[xet.Hash]time.Time
 }
 
 // stored are all large files of a repository that the hub has hashed, the newest first.
-func (s *Service) stored(ctx context.Context, repoID string) (all []xetstore.Stored, err error) {
+func (s *Service) stored(ctx context.Context, repoID string) ([]xetstore.Stored, error) {
+	all, err := s.allStored(ctx, repoID)
+	return slices.DeleteFunc(all, func(f xetstore.Stored) bool { return f.SHA256 == hub.SHA256{} }), err // no commit can name those
+}
+
+// allStored are those that it has not hashed as well.
+func (s *Service) allStored(ctx context.Context, repoID string) (all []xetstore.Stored, err error) {
 	const page = 1000
 	var after xetstore.Place
 	for {
@@ -111,11 +117,7 @@ func (s *Service) stored(ctx context.Context, repoID string) (all []xetstore.Sto
 		if err != nil {
 			return nil, err
 		}
-		for i := range list {
-			if list[i].SHA256 != (hub.SHA256{}) { // else no commit can name it
-				all = append(all, list[i])
-			}
-		}
+		all = append(all, list...)
 		if len(list) < page {
 			return all, nil
 		}

@@ -41,6 +41,7 @@ type Deps struct {
 	Mode  Mode
 	Grace time.Duration
 	Keep  int64            // versions where the repository says nothing
+	Lost  time.Duration    // for how long what no commit names is kept
 	Now   func() time.Time // nil: time.Now
 }
 
@@ -149,7 +150,7 @@ func (s *Service) forgetRepo(ctx context.Context, repoID string) error {
 		if err != nil || s.acts(r) {
 			return err
 		}
-		return DropRepo(ctx, tx, repoID)
+		return drop(ctx, tx, repoID, deleteNotedAll, deleteScan)
 	})
 }
 
@@ -244,7 +245,9 @@ func (s *Service) steps(r *repo.Repo, p *Plan, done *Released) (steps []step) {
 		}})
 	}
 	for some := range slices.Chunk(fresh, filesAtOnce) {
-		steps = append(steps, step{run: func(ctx context.Context, tx *db.Tx) error { return insertNotes(ctx, tx, r.RowID, some, now) }})
+		steps = append(steps, step{run: func(ctx context.Context, tx *db.Tx) error {
+			return insertNotes(ctx, tx, fragInsertNote, r.RowID, some, now)
+		}})
 	}
 	for some := range slices.Chunk(due, filesAtOnce) {
 		steps = append(steps, step{
@@ -298,7 +301,7 @@ func (s *Service) giveUp(ctx context.Context, tx *db.Tx, r *repo.Repo, p *Plan, 
 	if n < noted {
 		return errWanted
 	}
-	if err := s.Xet.Remove(ctx, tx, r.RowID, files); err != nil {
+	if err := s.Xet.GiveUp(ctx, tx, r.RowID, files, true); err != nil {
 		return err
 	}
 	return event.Append(ctx, tx, event.Event{RepoID: r.RowID, OwnerID: r.OwnerID, Kind: "repo.large.release", At: s.Now(),
@@ -348,6 +351,12 @@ func Wanted(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash) err
 	if err == nil && n > 0 {
 		_, err = tx.Exec(ctx, deleteScan, repoID) // so that they are looked at again
 	}
+	if err == nil {
+		n, err = deleteIn(ctx, tx, deleteLost, repoID, files)
+	}
+	if err == nil && n > 0 {
+		_, err = tx.Exec(ctx, deleteLostScan, repoID)
+	}
 	return errs.Wrap("release.Wanted", err)
 }
 
@@ -362,9 +371,13 @@ func (s *Service) Offered(ctx context.Context, repoID string, files []xet.Hash) 
 
 // DropRepo forgets a repository that is deleted.
 func DropRepo(ctx context.Context, tx *db.Tx, repoID string) error {
-	for _, statement := range []string{deleteNotedAll, deleteScan} {
+	return errs.Wrap("release.DropRepo", drop(ctx, tx, repoID, deleteNotedAll, deleteScan, deleteLostAll, deleteLostScan))
+}
+
+func drop(ctx context.Context, tx *db.Tx, repoID string, statements ...string) error {
+	for _, statement := range statements {
 		if _, err := tx.Exec(ctx, statement, repoID); err != nil {
-			return errs.Wrap("release.DropRepo", err)
+			return err
 		}
 	}
 	return nil

@@ -158,33 +158,21 @@ func (s *Store) removeFiles(ctx context.Context, tx *db.Tx, repoID string, files
 	if err != nil {
 		return err
 	}
-	rows, err := selectIn[xet.Hash, fileRow](ctx, tx, selectRepoByHash, repoID, unique(files))
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		s.grow(ctx, tx, repoID, -rows[i].Size)
-	}
-	if err := unlinkFiles(ctx, tx, repoID, files); err != nil {
+	if err := s.unlink(ctx, tx, repoID, files, shas); err != nil {
 		return err
 	}
 	xorbs, err := s.unusedXorbs(ctx, tx, repoID, lists)
 	if err != nil {
 		return err
 	}
-	if err := unlinkXorbs(ctx, tx, repoID, xorbs); err != nil {
+	if err := insertThin(ctx, tx, xorbs, s.micros()); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() {
-		for _, h := range files {
-			s.terms.Remove(termsKey{repoID, h})
-		}
-	})
-	return insertGone(ctx, tx, repoID, shas, s.micros())
+	return unlinkXorbs(ctx, tx, repoID, xorbs)
 }
 
 // unusedXorbs are those of some lists of terms that none of the repository's files is made of. It reads the terms of
-// all that is left: there is no way back from a xorb to files, and removing is rare.
+// all that is left: there is no way back from a xorb to files, and a person who removes something wants it gone at once.
 func (s *Store) unusedXorbs(ctx context.Context, tx *db.Tx, repoID string, lists map[xet.Hash][]byte) ([]xet.Hash, error) {
 	unused := map[xet.Hash]bool{}
 	each := func(terms []byte, f func(xet.Hash)) error {

@@ -149,7 +149,7 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 
 // DeleteRepo takes a repository's rights away. The bytes stay for the collector.
 func (s *Store) DeleteRepo(ctx context.Context, tx *db.Tx, repoID string) error {
-	for _, statement := range []string{deleteRepoFiles, deleteRepoXorbs, deleteRepoNames, deleteRepoGone} {
+	for _, statement := range []string{deleteRepoFiles, deleteRepoXorbs, deleteRepoNames, deleteRepoGone, deleteRepoLoose} {
 		if _, err := tx.Exec(ctx, statement, repoID); err != nil {
 			return errs.Wrap("xetstore.DeleteRepo", err)
 		}

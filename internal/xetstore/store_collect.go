@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/xet"
 )
 
 // Statements of the collector of xorbs.
@@ -16,9 +17,16 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)
 		AND NOT EXISTS (SELECT 1 FROM xet_part_xorb p WHERE p.xorb = x.hash) ORDER BY x.hash`
 
+	noteLoose         = "INSERT INTO xet_repo_loose (repo_id, noted_at) VALUES (?, ?) ON CONFLICT (repo_id) DO UPDATE SET noted_at = excluded.noted_at"
+	selectLoose       = "SELECT repo_id, noted_at FROM xet_repo_loose WHERE repo_id > ? ORDER BY repo_id LIMIT ?"
+	deleteLoose       = "DELETE FROM xet_repo_loose WHERE repo_id = ? AND noted_at = ?"
+	deleteRepoLoose   = "DELETE FROM xet_repo_loose WHERE repo_id = ?"
+	selectRepoTouches = "SELECT x.hash, x.touched_at FROM xet_repo_xorb m JOIN xet_xorb x ON x.hash = m.xorb WHERE m.repo_id = ?"
+
+	fragInsertThin = "INSERT INTO xet_thin (xorb, noted_at) VALUES "
+
 	selectHere      = "SELECT hash FROM xet_xorb WHERE hash IN (?)"
 	selectGraveSum  = "SELECT COUNT(*) AS xorbs, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM xet_grave WHERE NOT freed"
-	selectLooseSum  = "SELECT COUNT(*) FROM xet_repo_loose"
 	selectPending   = "SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM xet_xorb_upload WHERE user_id = ? AND pending > 0"
 	updatePending   = "UPDATE xet_xorb_upload SET pending = 0 WHERE pending > 0 AND xorb IN (?)"
 	selectUnusedSum = `SELECT COUNT(*) AS xorbs, CAST(COALESCE(SUM(x.stored_size), 0) AS BIGINT) AS bytes, CAST(COALESCE(MIN(x.touched_at), 0) AS BIGINT) AS oldest FROM xet_xorb x
@@ -51,4 +59,10 @@ func selectUnusedOf(ctx context.Context, q db.Queryer, list []oldXorb, before in
 		err = q.Select(ctx, &unused, query, args...)
 	}
 	return unused, err
+}
+
+// insertThin notes xorbs of which fewer files are made than were.
+func insertThin(ctx context.Context, tx *db.Tx, xorbs []xet.Hash, now int64) error {
+	return insertRows(ctx, tx, fragInsertThin, 2, " ON CONFLICT DO NOTHING",
+		len(xorbs), func(i int) []any { return []any{xorbs[i][:], now} })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,14 +49,16 @@ func (r *Race) Run(t *testing.T) {
 	}
 	collecting, stop := context.WithCancel(ctx)
 	var collector, uploaders sync.WaitGroup
-	collector.Go(func() {
-		for collecting.Err() == nil {
-			if err := r.collect(ctx); err != nil {
-				t.Error(err)
-				return
+	for _, part := range []func(context.Context) error{r.give, r.free, r.free} { // two nodes free at once
+		collector.Go(func() {
+			for collecting.Err() == nil {
+				if err := part(ctx); err != nil {
+					t.Error(err)
+					return
+				}
 			}
-		}
-	})
+		})
+	}
 	kept := make([]map[int]xetstore.File, r.Uploaders)
 	for i := range r.Uploaders {
 		sc := xetstore.Scope{UserID: fmt.Sprint("user", i%4), RepoID: fmt.Sprint("repo", i), Owners: []string{fmt.Sprint("user", i%4)}}
@@ -75,10 +78,17 @@ func (r *Race) Run(t *testing.T) {
 
 // collect is one pass.
 func (r *Race) collect(ctx context.Context) error {
-	err := r.env.CollectParts(ctx, 0)
-	if err == nil {
-		_, err = r.env.CollectXorbs(ctx, 0, false)
-	}
+	return errors.Join(r.give(ctx), r.free(ctx))
+}
+
+// give ends the rights to what repositories gave up, and what nobody goes on with.
+func (r *Race) give(ctx context.Context) error {
+	return errors.Join(r.env.Loosen(ctx), r.env.CollectParts(ctx, 0))
+}
+
+// free collects xorbs.
+func (r *Race) free(ctx context.Context) error {
+	_, err := r.env.CollectXorbs(ctx, 0, false)
 	if err == nil {
 		_, err = r.env.NoteOrphans(ctx, false)
 	}
@@ -105,7 +115,13 @@ func (r *Race) upload(ctx context.Context, t *testing.T, sc xetstore.Scope, kept
 		kept[n] = f
 		r.check(ctx, t, kept)
 		if rnd.IntN(4) > 0 {
-			err := r.env.DB.Tx(ctx, func(tx *db.Tx) error { return r.env.Remove(ctx, tx, sc.RepoID, []xetstore.File{f}) })
+			at := rnd.IntN(2)
+			err := r.env.DB.Tx(ctx, func(tx *db.Tx) error {
+				if at == 0 {
+					return r.env.Remove(ctx, tx, sc.RepoID, []xetstore.File{f})
+				}
+				return r.env.GiveUp(ctx, tx, sc.RepoID, []xetstore.File{f}, false)
+			})
 			if err != nil {
 				t.Error(err)
 			}

@@ -58,7 +58,7 @@ func (r *Repo) read(ctx context.Context, oid hub.OID, fn func(p *git.PackReader,
 				}
 				continue
 			}
-			return notFound(oid)
+			return r.s.absent(ctx, r.id, oid)
 		}
 		pr, done, err := r.s.borrow(ctx, st, p)
 		if err == nil {
@@ -190,10 +190,10 @@ func (r *Repo) Tag(ctx context.Context, oid hub.OID) (*git.Tag, error) {
 }
 
 // BlobInfo is what the catalogs know of a blob. Absent: errs.NotFound.
-func (r *Repo) BlobInfo(_ context.Context, oid hub.OID) (Info, error) {
+func (r *Repo) BlobInfo(ctx context.Context, oid hub.OID) (Info, error) {
 	info, ok := blobInfo(r.st.Load(), oid)
 	if !ok {
-		return Info{}, notFound(oid)
+		return Info{}, r.s.absent(ctx, r.id, oid)
 	}
 	return info, nil
 }

@@ -100,9 +100,12 @@ func (s *Store) cacheDir() (string, error) {
 	if s.o.CacheDir == "" {
 		return os.MkdirTemp("", "cairn-git-*")
 	}
-	dir := filepath.Join(s.o.CacheDir, "packs") // its own, for old files in it are deleted
+	dir := packDir(s.o.CacheDir)
 	return dir, os.MkdirAll(dir, 0o700)
 }
+
+// packDir is where packs are kept in a cache folder: a folder of their own, for old files in it are deleted.
+func packDir(cacheDir string) string { return filepath.Join(cacheDir, "packs") }
 
 // grow tells who counts that a repository's packs take more bytes, or less.
 func (s *Store) grow(ctx context.Context, tx *db.Tx, repoID string, bytes int64, upkeep bool) {

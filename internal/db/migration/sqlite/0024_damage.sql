@@ -6,3 +6,12 @@ ALTER TABLE xet_xorb ADD COLUMN damaged_at BIGINT;
 ALTER TABLE xet_xorb ADD COLUMN lost_at BIGINT;
 -- Sound hubs ask often whether anything is damaged, and the index is empty then.
 CREATE INDEX xet_xorb_damaged ON xet_xorb (hash) WHERE damaged_at IS NOT NULL;
+
+-- Objects of a repository that were in a damaged pack, were found nowhere else and were given up. One that comes again is
+-- found before anybody looks here.
+CREATE TABLE git_lost (
+  repo_id TEXT NOT NULL REFERENCES git_repo (repo_id) ON DELETE CASCADE,
+  oid     TEXT NOT NULL,              -- 40 hex
+  lost_at BIGINT NOT NULL,
+  PRIMARY KEY (repo_id, oid)
+);

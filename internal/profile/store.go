@@ -18,6 +18,7 @@ const (
 	keysShown     = `SELECT picture_key FROM profile WHERE picture_key IN (?) AND picture_key <> ''`
 	listPictures  = `SELECT owner_id, picture, picture_key FROM profile WHERE picture <> '' AND owner_id > ? ORDER BY owner_id LIMIT ?`
 	getKeyOf      = `SELECT picture_key FROM profile WHERE owner_id = ?`
+	keysOfPicture = `SELECT DISTINCT picture_key FROM profile WHERE picture = ? AND picture_key <> ? AND picture_key <> '' LIMIT 10`
 
 	putPicture = `
 		INSERT INTO profile (owner_id, picture, picture_key, updated_at) VALUES (?, ?, ?, ?)

@@ -21,8 +21,9 @@ const (
 		FROM xet_repo_file m JOIN xet_file f ON f.hash = m.file
 		LEFT JOIN xet_repo_name n ON n.repo_id = m.repo_id AND n.file = m.file
 		WHERE m.repo_id = ? AND m.file > ? ORDER BY m.file LIMIT ?`
-	updateTerms = "UPDATE xet_repo_file SET terms = ? WHERE repo_id = ? AND file = ?"
-	updateWhole = "UPDATE xet_xorb SET chunks = ?, raw_size = ?, body_size = ?, stored_size = ?, damaged_at = NULL, lost_at = NULL WHERE hash = ?"
+	selectRightsOf = "SELECT xorb FROM xet_repo_xorb WHERE repo_id = ? ORDER BY xorb"
+	updateTerms    = "UPDATE xet_repo_file SET terms = ? WHERE repo_id = ? AND file = ?"
+	updateWhole    = "UPDATE xet_xorb SET chunks = ?, raw_size = ?, body_size = ?, stored_size = ?, damaged_at = NULL, lost_at = NULL WHERE hash = ?"
 )
 
 // damageRow is a damaged xorb.

@@ -99,7 +99,7 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w: see %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(serveCommand(), userCommand(), sessionCommand(), tokenCommand(), keyCommand(), inviteCommand(), orgCommand(), repoCommand(),
-		quotaCommand(), siteCommand(), jobCommand(), auditCommand(), migrateCommand(), gcCommand(), fsckCommand(), holdCommand(), lfsCommand(), doctorCommand(),
+		quotaCommand(), siteCommand(), jobCommand(), auditCommand(), migrateCommand(), gcCommand(), fsckCommand(), repairCommand(), holdCommand(), lfsCommand(), doctorCommand(),
 		configCommand(), versionCommand())
 	return root
 }

@@ -298,3 +298,11 @@ func (m *packMend) updateRow(ctx context.Context, f *os.File, cat *git.Catalog) 
 		return nil
 	})
 }
+
+// PacksAt are the packs whose blob has a key: repositories that are copies of each other share blobs.
+func (s *Store) PacksAt(ctx context.Context, key string) ([]PackInfo, error) {
+	var rows []PackInfo
+	err := s.db.Select(ctx, &rows, `SELECT repo_id, seq, hash, objects, size, pack_key, index_key FROM git_pack
+		WHERE pack_key = ? AND pack_key <> '' ORDER BY repo_id, seq`, key)
+	return rows, errs.Wrap("gitstore.PacksAt", err)
+}

@@ -358,6 +358,9 @@ func (c *oneCopy) close() {
 	}
 }
 
+// Forget drops the chunks that were looked for.
+func (m *Mend) Forget() { clear(m.wanted) }
+
 // searchPage is how many xorbs are looked at with one statement.
 const searchPage = 500
 

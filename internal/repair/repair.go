@@ -172,17 +172,16 @@ func (j *job) pictures(ctx context.Context, found []*fsck.Finding) error {
 func (j *job) rows(ctx context.Context, found []*fsck.Finding) error {
 	storage := false
 	for _, f := range found {
-		switch {
-		case f.Kind == fsck.FileRights:
+		switch f.Kind {
+		case fsck.FileRights:
 			for _, a := range f.Affects {
 				j.repos[a.RepoID] = true
 			}
 			j.tell(result(f, Repaired, "rebuilt"))
-		case f.Kind == fsck.StorageRow:
+		case fsck.StorageRow:
 			storage = true
 			j.tell(result(f, Repaired, "recounted"))
-		case f.Kind == fsck.FileTerms, f.Kind == fsck.FileSHA256, f.Kind == fsck.PointerLost, f.Kind == fsck.PointerSize, f.Kind == fsck.HeadRow,
-			f.Kind == fsck.DBDamage, f.Kind == fsck.DBDangling:
+		case fsck.FileTerms, fsck.FileSHA256, fsck.PointerLost, fsck.PointerSize, fsck.HeadRow, fsck.DBDamage, fsck.DBDangling:
 			res := result(f, Left, "")
 			res.Detail = f.Kind.Advice()
 			j.tell(res)

@@ -47,7 +47,7 @@ var layers = map[string]layer{
 	"internal/gitserve": domain, "internal/verify": domain,
 	"internal/filelock": domain, "internal/profile": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
 	"internal/oauth": domain,
-	"internal/quota": domain, "internal/release": domain, "internal/fsck": domain,
+	"internal/quota": domain, "internal/release": domain, "internal/fsck": domain, "internal/repair": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,
 	"internal/httpd/hubapi": transport, "internal/httpd/fileapi": transport, "internal/httpd/xetapi": transport,
@@ -95,6 +95,7 @@ var siblings = map[string][]string{
 	"internal/audit":          {"internal/account", "internal/org", "internal/repo"},
 	"internal/verify":         {"internal/account"},
 	"internal/fsck":           {"internal/repo", "internal/quota", "internal/profile"},
+	"internal/repair":         {"internal/fsck", "internal/profile", "internal/quota"},
 	"internal/gitserve":       {"internal/content", "internal/repo"},
 	"internal/httpd/hubapi":   {"internal/httpd"},
 	"internal/httpd/fileapi":  {"internal/httpd"},

@@ -49,8 +49,8 @@ type MendedPack struct {
 type MendOptions struct {
 	Replicas []Replica
 	Nodes    []string // cache folders (Options.CacheDir) of processes on this machine, which may have copies
-	Dry      bool // change nothing, and answer what would be done
-	GiveUp   bool // write the pack again without what is lost
+	Dry      bool     // change nothing, and answer what would be done
+	GiveUp   bool     // write the pack again without what is lost
 }
 
 // MendPack makes a pack whole if it can. A pack without a row is errs.NotFound.

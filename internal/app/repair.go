@@ -15,6 +15,7 @@ import (
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/fsck"
+	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repair"
 )
 
@@ -34,7 +35,7 @@ func Repair(ctx context.Context, cfg *config.Config, log *slog.Logger, o RepairO
 	return apart(ctx, cfg, log, func(a *App) error {
 		opts := repair.Options{Dry: o.Dry, Tombstone: o.Tombstone, Marked: o.Repo == "", Nodes: []string{filepath.Join(cfg.CacheDir, "git")}}
 		for _, from := range o.From {
-			r, err := openReplica(ctx, a.cfg, from)
+			r, err := openReplica(ctx, a.cfg, log, from)
 			if err != nil {
 				return fmt.Errorf("--from %s: %w", from, err)
 			}
@@ -121,7 +122,7 @@ type replica struct{ blob.Store }
 // backupPrefix is where a backup keeps its objects.
 const backupPrefix = "objects/"
 
-func openReplica(ctx context.Context, cfg *config.Config, from string) (replica, error) {
+func openReplica(ctx context.Context, cfg *config.Config, log *slog.Logger, from string) (replica, error) {
 	own := *cfg
 	if own.BlobURL = from; !strings.Contains(from, "://") && !strings.HasPrefix(from, "file:") {
 		own.BlobURL = "file:" + from
@@ -134,7 +135,8 @@ func openReplica(ctx context.Context, cfg *config.Config, from string) (replica,
 			return replica{}, err
 		}
 	}
-	s, err := openBlobs(ctx, &own)
+	own.CacheDir = filepath.Join(cfg.CacheDir, "replica-"+hub.NewID()) // what is kept of it is not kept of another
+	s, err := openBlobs(ctx, &own, log)
 	return replica{s}, err
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/filelock"
+	"github.com/cairnhub/cairn/internal/fsck"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/jobs"
@@ -60,6 +61,7 @@ type App struct {
 	profiles *profile.Service
 	oauth    *oauth.Service
 	audit    *audit.Service
+	scrub    *fsck.Scrub
 	sealed   atomic.Int64 // the last seal that was told
 	keep     []io.Closer  // open until the process ends
 }
@@ -146,6 +148,7 @@ func (a *App) build(ctx context.Context) error {
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, account.DropWords, quota.DropOwner}})
 	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
 		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions, Lost: cfg.KeepUncommitted})
+	a.scrub = fsck.NewScrub(a.fsckDeps(), fsck.ScrubOptions{Period: cfg.ScrubPeriod, Rate: cfg.ScrubRate})
 	a.quota.Attach(a.xet.Usages, a.git.Usages, a.repos, a.repos.SetUsedStorage)
 	return nil
 }

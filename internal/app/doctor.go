@@ -67,6 +67,7 @@ func Doctor(ctx context.Context, cfg *config.Config, w io.Writer) error {
 		{"database", c.database},
 		{"checksums", c.checksums},
 		{"store", c.store},
+		{"storage", c.storage},
 		{"clock", c.clock},
 		{"address", c.address},
 		{"large requests", c.largeBody},

@@ -51,6 +51,9 @@ func Fsck(ctx context.Context, cfg *config.Config, log *slog.Logger, o FsckOptio
 		if err != nil {
 			return fmt.Errorf("the storage could not be looked through: %w", err)
 		}
+		if err := c.Keep(ctx, r, time.Now()); err != nil {
+			return fmt.Errorf("what was found could not be written down: %w", err)
+		}
 		return writeReport(r, o.JSON, w)
 	})
 }

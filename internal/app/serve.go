@@ -13,6 +13,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/fsck"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
 )
 
@@ -199,6 +200,7 @@ func (a *App) schedule() {
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)
 	a.jobs.Every("blob.leftovers", leftoversEvery, a.abortLeftovers)
 	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
+	a.jobs.Every("storage.scrub", fsck.ScrubEvery, a.scrub.Tick)
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })
 }
 

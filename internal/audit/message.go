@@ -23,6 +23,8 @@ var texts = map[string]string{
 	"hold.add":    "Had the stored bytes of {of} kept: {reason}",
 	"hold.remove": "Ended the hold {hold}",
 
+	"storage.damage": "Found stored bytes damaged: {object} ({kind})",
+
 	"job.retry": "Had job {job} ({kind}) tried again",
 
 	"org.create":        "Created the organization {name}",

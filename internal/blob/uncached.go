@@ -14,12 +14,17 @@ type Uncached interface {
 	OpenUncached(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
 }
 
-// OpenUncached opens an object where it is kept for good. It is for who verifies: reading so is slower.
+// OpenUncached opens an object where it is kept for good. It is for who verifies: reading so is slower. See [WithPace].
 func OpenUncached(ctx context.Context, s Store, key string, off, n int64) (io.ReadCloser, error) {
+	open := s.Open
 	if u, ok := s.(Uncached); ok {
-		return u.OpenUncached(ctx, key, off, n)
+		open = u.OpenUncached
 	}
-	return s.Open(ctx, key, off, n)
+	r, err := open(ctx, key, off, n)
+	if p, ok := ctx.Value(paceKey{}).(*Pace); ok && err == nil {
+		r = &paced{r, ctx, p}
+	}
+	return r, err
 }
 
 // Filed is a Store whose objects are files of this machine.

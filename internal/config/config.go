@@ -39,6 +39,8 @@ type Config struct {
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
 	KeepUncommitted time.Duration // large files that no commit names stay so long
+	ScrubPeriod     time.Duration // in which all stored bytes are read and verified once; 0: never
+	ScrubRate       int64         // bytes a second at most, for that
 	KeepXorbs       time.Duration // Xet content that no file is made of stays so long after it was last sent, named or told of
 
 	// Process is no setting: what the process was left by whoever started it.
@@ -122,5 +124,7 @@ func Default() *Config {
 		KeepUnnamed:     24 * time.Hour,
 		KeepUncommitted: 7 * 24 * time.Hour,
 		KeepXorbs:       22 * 24 * time.Hour,
+		ScrubPeriod:     30 * 24 * time.Hour,
+		ScrubRate:       50_000_000,
 	}
 }

@@ -77,6 +77,8 @@ func (c *Config) settings() []Setting {
 		{Name: "keep-unnamed", Help: "time that stored git data stays after nothing names it any more: longer than a backup takes", value: duration(&c.KeepUnnamed)},
 		{Name: "keep-uncommitted", Help: "time that a repository's large files stay which no commit names: sent and never committed, or named only by history that was collected", value: duration(&c.KeepUncommitted)},
 		{Name: "keep-xorbs", Help: "time that Xet content which no file is made of stays after it was last sent or told of: clients build on it for 21 days without asking", value: duration(&c.KeepXorbs)},
+		{Name: "scrub-period", Help: "time in which all stored bytes are read and verified once; 0: never", value: duration(&c.ScrubPeriod)},
+		{Name: "scrub-rate", Help: "how much of them is read in a second at most", value: size(&c.ScrubRate)},
 		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
 	}
 }

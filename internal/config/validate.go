@@ -189,6 +189,8 @@ func (c *Config) checkTimes() error {
 		between("keep-unnamed", c.KeepUnnamed, 0, 365*24*time.Hour),
 		between("keep-uncommitted", c.KeepUncommitted, 0, 10*365*24*time.Hour),
 		between("keep-xorbs", c.KeepXorbs, 0, 10*365*24*time.Hour),
+		between("scrub-period", c.ScrubPeriod, 0, 10*365*24*time.Hour),
+		atLeast("scrub-rate", c.ScrubRate, 100_000, "100KB"),
 		between("shutdown-timeout", c.ShutdownTimeout, 0, time.Hour),
 	)
 }

@@ -184,6 +184,35 @@ func (f *findings) touch(found *Finding, a Affected) {
 	found.touch(a)
 }
 
+// about reports whether anything was found about a key.
+func (f *findings) about(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k := range f.byKey {
+		if k.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *findings) any() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byKey) > 0
+}
+
+// take gives all that was found so far and begins anew.
+func (f *findings) take() (all []*Finding) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, found := range f.byKey {
+		all = append(all, found)
+	}
+	f.byKey = map[findingKey]*Finding{}
+	return all
+}
+
 // fill sorts what was found into a report.
 func (f *findings) fill(r *Report) {
 	f.mu.Lock()

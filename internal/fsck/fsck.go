@@ -74,6 +74,7 @@ type Checker struct {
 	d     Deps
 	o     Options
 	found *findings
+	scrub bool // of packs, only the SHA-1 is computed
 
 	// What is damaged of that which repositories are made of: who looks at a repository adds which of its files that is.
 	mu      sync.Mutex

@@ -72,10 +72,13 @@ func (c *Checker) xorbRights(ctx context.Context, out func(xetstore.XorbInfo) er
 }
 
 func (c *Checker) level(hash []byte) blob.Level {
-	if c.o.Data && c.o.Subset.takes(hash) {
-		return blob.Objects
+	switch {
+	case !c.o.Data || !c.o.Subset.takes(hash):
+		return blob.Index
+	case c.scrub: // what was whole when it came needs no more to be proven whole
+		return blob.Data
 	}
-	return blob.Index
+	return blob.Objects
 }
 
 func (c *Checker) xorb(ctx context.Context, row xetstore.XorbInfo) error {
@@ -206,13 +209,21 @@ func (c *Checker) allPictures(ctx context.Context) error {
 	if c.o.Repo != nil {
 		return nil
 	}
-	for after := ""; ; {
+	return c.eachPicture(ctx, "", func(string, string) error { return nil })
+}
+
+// eachPicture verifies the pictures of owners after one, and calls looked after each with its owner and its key.
+func (c *Checker) eachPicture(ctx context.Context, after string, looked func(owner, key string) error) error {
+	for {
 		rows, err := c.d.Profiles.Pictures(ctx, after, page)
 		if err != nil {
 			return err
 		}
 		for _, p := range rows {
 			if err := c.picture(ctx, p); err != nil {
+				return err
+			}
+			if err := looked(p.OwnerID, p.Key); err != nil {
 				return err
 			}
 		}

@@ -295,3 +295,9 @@ func (s *Store) Unknown(ctx context.Context, keys []string) (unknown []string, e
 	}
 	return unknown, nil
 }
+
+// Stored is the bytes of all packs, each repository's for itself.
+func (s *Store) Stored(ctx context.Context) (bytes int64, err error) {
+	err = s.db.Get(ctx, &bytes, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM git_pack`)
+	return bytes, errs.Wrap("gitstore.Stored", err)
+}

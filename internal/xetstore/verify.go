@@ -32,6 +32,8 @@ type XorbInfo struct {
 	Raw    int64 // bytes of the chunks, uncompressed
 	Body   int64 // bytes of the stored chunks
 	Stored int64 // bytes of the blob: body and index
+
+	Damaged bool // the hub asks for its bytes again
 }
 
 // Key is where the xorb's blob is.
@@ -67,7 +69,7 @@ func (s *Store) Xorb(ctx context.Context, h xet.Hash) (x XorbInfo, found bool, e
 }
 
 func (r *xorbRow) info() XorbInfo {
-	return XorbInfo{Hash: xet.Hash(r.Hash), Chunks: int(r.Chunks), Raw: r.RawSize, Body: r.BodySize, Stored: r.StoredSize}
+	return XorbInfo{Hash: xet.Hash(r.Hash), Chunks: int(r.Chunks), Raw: r.RawSize, Body: r.BodySize, Stored: r.StoredSize, Damaged: r.DamagedAt != nil}
 }
 
 // Verify reads a xorb's blob where it is kept for good, past all caches, as closely as level says. Damage is [ErrDamaged];
@@ -97,6 +99,11 @@ func (s *Store) VerifyXorb(ctx context.Context, h xet.Hash, level blob.Level) (*
 		// The blob may have been stored anew, or collected after its row, between two looks.
 		seen = err
 	}
+}
+
+// NoteDamage verifies a xorb once more while no upload can replace it, and marks it as damaged if it is.
+func (s *Store) NoteDamage(ctx context.Context, h xet.Hash) error {
+	return errs.Wrap("xetstore.NoteDamage", s.lookAgain(ctx, h))
 }
 
 func (s *Store) verify(ctx context.Context, row *XorbInfo, level blob.Level) (*xet.Index, error) {

@@ -70,6 +70,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if process.parent != nil {
 		out = io.Discard // nobody reads at a restart, and whoever read at the first start may have hung up
 	}
+	defer tuneHeap()()
 	greet(out, cfg, ln.Addr(), first)
 	if door != nil {
 		door.greet(out, cfg)

@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/hub"
@@ -23,41 +22,10 @@ func fill(b *testing.B, h *testhub.Hub, id string, n int) {
 	}
 }
 
-// get serves one request without a network.
-func get(b *testing.B, h *testhub.Hub, path string) *httptest.ResponseRecorder {
-	b.Helper()
-	r := httptest.NewRequest(http.MethodGet, h.URL+path, nil)
-	r.Header.Set("Authorization", "Bearer "+h.Admin.Token)
-	w := httptest.NewRecorder()
-	h.Server.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		b.Fatalf("%s: %d %s", path, w.Code, w.Body)
-	}
-	return w
-}
-
 func BenchmarkTreePage(b *testing.B) {
 	h := testhub.NewUnchecked(b)
 	fill(b, h, "admin/tree", 100_000)
-	for b.Loop() {
-		get(b, h, "/api/models/admin/tree/tree/main?recursive=true&limit=1000")
-	}
-}
-
-func BenchmarkHeadResolve(b *testing.B) {
-	h := testhub.NewUnchecked(b)
-	fill(b, h, "admin/small", 100)
-	for b.Loop() {
-		get(b, h, "/admin/small/resolve/main/d001/s00/f000001.txt")
-	}
-}
-
-func BenchmarkRepoInfo(b *testing.B) {
-	h := testhub.NewUnchecked(b)
-	fill(b, h, "admin/small", 3)
-	for b.Loop() {
-		get(b, h, "/api/models/admin/small")
-	}
+	repeat(b, h, http.MethodGet, "/api/models/admin/tree/tree/main?recursive=true&limit=1000", "")
 }
 
 // BenchmarkCommit is a commit of one file into repositories of 100 and of 100,000 files: the costs must be alike.

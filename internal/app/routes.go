@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/cairnhub/cairn/internal/authz"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/filelock"
 	"github.com/cairnhub/cairn/internal/gitserve"
@@ -22,6 +23,9 @@ import (
 	"github.com/cairnhub/cairn/internal/verify"
 )
 
+// foundFiles bounds the memory of what addresses of files lead to, bytes of small ones included.
+const foundFiles = 8 << 20
+
 // Handler builds the hub's whole HTTP surface. observe, when not nil, sees every exchange; tests use it.
 func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handler) http.Handler) (*httpd.Server, error) {
 	probe, err := a.accounts.Secret(ctx, probeSecret)
@@ -30,7 +34,8 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 	}
 	var srv *httpd.Server
 	files := &fileapi.API{Content: a.content, Count: func(r *http.Request, repoID string) { a.repos.CountDownload(repoID, srv.Client(r)) },
-		Client: func(r *http.Request) string { return srv.Client(r) }}
+		Client: func(r *http.Request) string { return srv.Client(r) },
+		Memo:   db.NewMemo[fileapi.Key](a.db, foundFiles, (*fileapi.Found).Weight)}
 	signed := verify.New(a.accounts)
 	hub := &hubapi.API{Accounts: a.accounts, Authz: a.authz, Profiles: a.profiles, Repos: a.repos, Content: a.content, Verify: signed, Audit: a.audit, Quota: a.quota,
 		Orgs: a.orgs, Release: a.release, OAuth: a.oauth,

@@ -66,6 +66,14 @@ func (s *Service) File(ctx context.Context, snap *Snapshot, p string) (*File, er
 	return f, err
 }
 
+// Detached is a copy that may be kept: it holds nothing in memory of the repository. Only of a large one the bytes may be
+// read.
+func (f *File) Detached() *File {
+	kept := *f
+	kept.snap = nil
+	return &kept
+}
+
 // Whole is the answer to who asks for the bytes of a file: nil, or that they were deleted or are lost.
 func (f *File) Whole() error {
 	if f.Lost {

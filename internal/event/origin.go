@@ -19,15 +19,16 @@ type Origin struct {
 	UserAgent string
 }
 
-type originKey struct{}
+// OriginKey is under which a context has its *Origin, for contexts that answer several keys.
+type OriginKey struct{}
 
 // WithOrigin has the events of a context take what they do not say themselves from o.
 func WithOrigin(ctx context.Context, o *Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, o)
+	return context.WithValue(ctx, OriginKey{}, o)
 }
 
 func originOf(ctx context.Context) Origin {
-	if o, ok := ctx.Value(originKey{}).(*Origin); ok && o != nil {
+	if o, ok := ctx.Value(OriginKey{}).(*Origin); ok && o != nil {
 		return *o
 	}
 	return Origin{}

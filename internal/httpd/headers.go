@@ -1,9 +1,10 @@
 package httpd
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,15 +15,23 @@ import (
 func requestID(h http.Header, r *http.Request, now time.Time) string {
 	id := clean(r.Header.Get("X-Request-Id"))
 	if id == "" {
-		var b [12]byte
-		_, _ = rand.Read(b[:])
-		id = "Root=1-" + strconv.FormatInt(now.Unix(), 16) + "-" + hex.EncodeToString(b[:])
+		id = newRequestID(now)
 		if t := clean(r.Header.Get("X-Amzn-Trace-Id")); t != "" {
 			id += ";" + t
 		}
 	}
 	h.Set("X-Request-Id", id)
 	return id
+}
+
+// newRequestID tells requests apart and is no secret.
+func newRequestID(now time.Time) string {
+	var random [12]byte
+	binary.LittleEndian.PutUint64(random[:], rand.Uint64())
+	binary.LittleEndian.PutUint32(random[8:], rand.Uint32())
+	b := append(make([]byte, 0, 48), "Root=1-"...)
+	b = append(strconv.AppendInt(b, now.Unix(), 16), '-')
+	return string(hex.AppendEncode(b, random[:]))
 }
 
 // clean keeps what may stand in a header and a log line.
@@ -43,9 +52,9 @@ const exposed = "X-Repo-Commit, X-Request-Id, X-Error-Code, X-Error-Message, X-T
 
 // setCORS lets pages of any origin read answers. No credentials: a cookie never travels along.
 func setCORS(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", exposed)
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Expose-Headers"] = exposedNames
+	h["X-Content-Type-Options"] = noSniff
 }
 
 // setHTTPSOnly has browsers that reached the hub by https never try it without.
@@ -54,6 +63,13 @@ func setHTTPSOnly(h http.Header, origin string) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
+
+// Values that many answers share; nobody changes them in place.
+var (
+	anyOrigin    = []string{"*"}
+	exposedNames = []string{exposed}
+	noSniff      = []string{"nosniff"}
+)
 
 func preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

@@ -18,7 +18,9 @@ type RateLimit struct {
 }
 
 type limiter struct {
-	o  RateLimit
+	o        RateLimit
+	policies map[Policy][]string // values of RateLimit-Policy
+
 	mu sync.Mutex
 	at time.Time // start of the window
 	n  map[limitKey]int64
@@ -33,7 +35,11 @@ func newLimiter(o RateLimit) *limiter {
 	if o.Window <= 0 {
 		o.Window = 5 * time.Minute
 	}
-	return &limiter{o: o, n: map[limitKey]int64{}}
+	l := &limiter{o: o, policies: map[Policy][]string{}, n: map[limitKey]int64{}}
+	for p, quota := range o.Quota {
+		l.policies[p] = []string{fmt.Sprintf("\"fixed window\";%q;q=%d;w=%d", p, quota, int64(o.Window/time.Second))}
+	}
+	return l
 }
 
 // SetRetry says in headers when to come back, where an error of the domain knows: its detail retryAfter, in seconds.
@@ -47,16 +53,18 @@ func SetRetry(h http.Header, e *errs.Error) {
 	h.Set("Retry-After", strconv.Itoa(secs))
 }
 
+// counts reports whether requests of a kind are limited.
+func (l *limiter) counts(p Policy) bool { return l.o.Quota[p] > 0 }
+
 // admit counts the request and writes the Hub's headers: RateLimit: "api";r=<left>;t=<seconds>.
 func (l *limiter) admit(h http.Header, p Policy, client string) error {
 	quota := l.o.Quota[p]
-	if quota <= 0 {
-		return nil
-	}
 	left, wait := l.take(limitKey{p, client}, quota)
 	secs := int64(wait/time.Second) + 1
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", p, max(left, 0), secs))
-	h.Set("RateLimit-Policy", fmt.Sprintf("\"fixed window\";%q;q=%d;w=%d", p, quota, int64(l.o.Window/time.Second)))
+	b := append(strconv.AppendQuote(make([]byte, 0, 48), string(p)), ";r="...)
+	b = append(strconv.AppendInt(b, max(left, 0), 10), ";t="...)
+	h.Set("RateLimit", string(strconv.AppendInt(b, secs, 10)))
+	h["Ratelimit-Policy"] = l.policies[p]
 	if left < 0 {
 		h.Set("Retry-After", strconv.FormatInt(secs, 10))
 		return errs.New(errs.RateLimited, "Too many requests: %d of the kind %q are allowed in %s. Try again in %d seconds.", quota, p, l.o.Window, secs)

@@ -24,7 +24,7 @@ func TestCallerGoneIsNoFailure(t *testing.T) {
 		"there, something canceled": {t.Context(), errs.Wrap("store.Find", context.Canceled), http.StatusInternalServerError},
 		"gone, not found":           {gone, errs.RepoNotFound(), http.StatusUnauthorized},
 	} {
-		r := withState(httptest.NewRequestWithContext(c.ctx, http.MethodGet, "/", nil), &State{})
+		r := httptest.NewRequestWithContext(&exchange{Context: c.ctx}, http.MethodGet, "/", nil)
 		w := httptest.NewRecorder()
 		(&Server{}).fail(w, r, c.err)
 		if w.Code != c.want {

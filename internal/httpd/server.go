@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -40,7 +41,11 @@ type Server struct {
 	metrics *metrics
 	routes  []Route
 	mux     *chi.Mux
+	rows    map[row]http.Handler
 }
+
+// row is where the router leads to.
+type row struct{ method, pattern string }
 
 // New builds the handler from the table. Two rows for one method and path are a programming error and panic.
 func New(o Options, tables ...[]Route) (*Server, error) {
@@ -48,15 +53,14 @@ func New(o Options, tables ...[]Route) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, proxies: proxies, limits: newLimiter(o.RateLimit), metrics: newMetrics(), mux: chi.NewMux()}
-	seen := map[string]bool{}
+	s := &Server{o: o, proxies: proxies, limits: newLimiter(o.RateLimit), metrics: newMetrics(), mux: chi.NewMux(), rows: map[row]http.Handler{}}
 	for _, t := range tables {
 		s.routes = append(s.routes, t...)
 	}
 	for i := range s.routes {
 		rt := &s.routes[i]
-		key := rt.Method + " " + rt.pattern()
-		if seen[key] {
+		key := row{rt.Method, rt.pattern()}
+		if s.rows[key] != nil {
 			return nil, fmt.Errorf("two routes for %s", key)
 		}
 		if rt.ID == "" || rt.Right == "" || rt.Handler == nil {
@@ -65,8 +69,8 @@ func New(o Options, tables ...[]Route) (*Server, error) {
 		if rt.ownerRight() && rt.OwnerParam() == "" {
 			return nil, fmt.Errorf("route %s has the right %s and names no user or organisation", key, rt.Right)
 		}
-		seen[key] = true
-		s.mux.Method(rt.Method, rt.pattern(), s.serveRoute(rt))
+		s.rows[key] = s.serveRoute(rt)
+		s.mux.Method(key.method, key.pattern, s.rows[key])
 	}
 	s.mux.NotFound(s.notFound)
 	s.mux.MethodNotAllowed(s.methodNotAllowed)
@@ -79,25 +83,42 @@ func (s *Server) Routes() []Route { return s.routes }
 // ServeHTTP puts the request's state in place, decodes the path in one place and routes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	st := &State{}
-	st.ID = requestID(w.Header(), r, start)
-	st.Origin = s.origin(r)
-	st.cause.Addr, st.cause.UserAgent = s.clientAddr(r), r.UserAgent()
-	rec := &recorder{ResponseWriter: w, st: st}
-	r = withState(r, st)
-	rc := http.NewResponseController(w)
-	_ = rc.SetWriteDeadline(time.Time{}) // the answer before this one on the connection may have set its own
-	r.Body = &idleBody{ReadCloser: r.Body, rc: rc}
+	x := &exchange{Context: r.Context(), rc: *http.NewResponseController(w)}
+	x.st.ID = requestID(w.Header(), r, start)
+	x.st.Origin = s.origin(r)
+	x.st.cause.Addr, x.st.cause.UserAgent = s.clientAddr(r), r.UserAgent()
+	x.rec = recorder{ResponseWriter: w, st: &x.st}
+	_ = x.rc.SetWriteDeadline(time.Time{}) // the answer before this one on the connection may have set its own
+	x.body = idleBody{ReadCloser: r.Body, rc: &x.rc}
+	r = r.WithContext(x)
+	r.Body = &x.body
 	// Route on the escaped path: a%2Fb and a/b are told apart here and nowhere else.
 	r.URL.RawPath = r.URL.EscapedPath()
-	defer s.finish(rec, r, start)
+	defer s.finish(&x.rec, r, start)
 	setCORS(w.Header())
 	setHTTPSOnly(w.Header(), st.Origin)
 	if r.Method == http.MethodOptions {
 		preflight(w, r)
 		return
 	}
-	s.mux.ServeHTTP(rec, r)
+	s.dispatch(x, r)
+}
+
+var routings = sync.Pool{New: func() any { return chi.NewRouteContext() }}
+
+// dispatch finds the route as the router would, which copies the request and each of its parameters once more.
+func (s *Server) dispatch(x *exchange, r *http.Request) {
+	found := routings.Get().(*chi.Context)
+	found.Reset()
+	h := s.rows[row{r.Method, s.mux.Find(found, r.Method, r.URL.RawPath)}]
+	if h == nil { // the router knows whether it is the path or the method that does not exist
+		s.mux.ServeHTTP(&x.rec, r)
+		return
+	}
+	x.route = found
+	h.ServeHTTP(&x.rec, r)
+	x.route = nil
+	routings.Put(found)
 }
 
 // finish logs and counts, and turns a panic into a 500 that leaves the other requests alone.
@@ -194,8 +215,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error 
 		}
 		st.ActBy(actor)
 	}
-	if err := s.limits.admit(w.Header(), rt.Policy, s.client(r, st.Actor)); err != nil {
-		return err
+	if s.limits.counts(rt.Policy) {
+		if err := s.limits.admit(w.Header(), rt.Policy, s.client(r, st.Actor)); err != nil {
+			return err
+		}
 	}
 	if rt.namesRepo() {
 		return s.admitRepo(r, rt)

@@ -3,7 +3,6 @@ package fileapi
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/content"
@@ -19,6 +18,8 @@ type API struct {
 	Count func(r *http.Request, repoID string)
 	// Client names who a request counts against.
 	Client func(r *http.Request) string
+	// Memo keeps what addresses lead to.
+	Memo Memo
 
 	archives *httpd.Places
 }
@@ -56,38 +57,22 @@ func (a *API) find(w http.ResponseWriter, r *http.Request) (*content.Snapshot, s
 }
 
 func (a *API) resolve(w http.ResponseWriter, r *http.Request) error {
-	snap, path, err := a.find(w, r)
+	fd, live, err := a.found(w, r)
 	if err != nil {
 		return err
 	}
-	f, err := a.Content.File(r.Context(), snap, path)
-	if err == nil {
-		err = f.Whole()
-	}
-	if err != nil {
-		return err
-	}
-	a.Count(r, snap.Repo.RowID)
+	a.Count(r, httpd.Of(r).Repo.RowID)
 	h := w.Header()
-	describe(h, path, r.URL.Query().Has("download"))
-	if f.Large != nil {
-		xetHeaders(h, r, snap, f)
-		if r.Method == http.MethodGet && wantsXetInfo(r) {
-			return xetInfo(w, r, f)
-		}
+	for _, f := range fd.header {
+		h[f.name] = f.value
 	}
-	return serve(w, r, f.ETag(), f.Size, func(s httpd.Span) error { return f.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N) })
-}
-
-// xetHeaders tell a Xet client how to fetch the file by its chunks.
-func xetHeaders(h http.Header, r *http.Request, snap *content.Snapshot, f *content.File) {
-	hash := f.Large.Hash.String()
-	h.Set("X-Linked-Size", strconv.FormatInt(f.Size, 10))
-	h.Set("X-Linked-ETag", `"`+f.ETag()+`"`)
-	h.Set("X-Xet-Hash", hash)
-	auth, rec := xetLinks(r, snap, hash)
-	h.Set("X-Xet-Refresh-Route", auth)
-	h.Set("Link", "<"+auth+`>; rel="xet-auth", <`+rec+`>; rel="xet-reconstruction-info"`)
+	if r.URL.RawQuery != "" && r.URL.Query().Has("download") {
+		h.Set("Content-Disposition", disposition(fd.file.Path, "attachment"))
+	}
+	if fd.file.Large != nil && r.Method == http.MethodGet && wantsXetInfo(r) {
+		return xetInfo(w, r, fd.file)
+	}
+	return serve(w, r, fd.etag, fd.file.Size, func(s httpd.Span) error { return a.write(w, r, fd, live, s) })
 }
 
 func xetLinks(r *http.Request, snap *content.Snapshot, hash string) (auth, reconstruction string) {
@@ -129,7 +114,10 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request) error {
 	defer rc.Close()
 	describe(w.Header(), path, false)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	return serve(w, r, f.OID.String(), size, func(s httpd.Span) error { return copySpan(httpd.Patient(w), rc, s) })
+	return serve(w, r, identify(w.Header(), f.OID.String()), size, func(s httpd.Span) error { return copySpan(httpd.Patient(w), rc, s) })
 }
 
-var errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")
+var (
+	errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")
+	errMoved = errs.New(errs.Internal, "the file became another while it was looked up")
+)

@@ -19,12 +19,18 @@ const xetInfoType = "application/vnd.xet-fileinfo+json"
 
 func wantsXetInfo(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), xetInfoType) }
 
-// serve answers conditions and ranges (RFC 9110) for content of a known size, and writes it span by span.
-func serve(w http.ResponseWriter, r *http.Request, id string, size int64, write func(httpd.Span) error) error {
-	h, etag := w.Header(), `"`+id+`"`
+// identify names the content and says how it may be asked for.
+func identify(h http.Header, id string) (etag string) {
+	etag = `"` + id + `"`
 	h.Set("ETag", etag)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Cache-Control", "private, no-cache")
+	return etag
+}
+
+// serve answers conditions and ranges (RFC 9110) for content of a known size, and writes it span by span.
+func serve(w http.ResponseWriter, r *http.Request, etag string, size int64, write func(httpd.Span) error) error {
+	h := w.Header()
 	if httpd.PreconditionFails(r, etag) {
 		return errs.New(errs.PreconditionFailed, "The file is no longer the one that If-Match names.")
 	}
@@ -130,8 +136,7 @@ const textType = "text/plain; charset=utf-8"
 
 // describe names and types a file so that nothing in it can act as a page of the hub.
 func describe(h http.Header, p string, download bool) {
-	name := path.Base(p)
-	t, ok := shown[strings.ToLower(path.Ext(name))]
+	t, ok := shown[strings.ToLower(path.Ext(path.Base(p)))]
 	if !ok {
 		t = "application/octet-stream"
 	}
@@ -141,7 +146,12 @@ func describe(h http.Header, p string, download bool) {
 	}
 	h.Set("Content-Type", t)
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-	h.Set("Content-Disposition", how+"; filename*=UTF-8''"+url.PathEscape(name)+"; filename="+asciiName(name))
+	h.Set("Content-Disposition", disposition(p, how))
+}
+
+func disposition(p, how string) string {
+	name := path.Base(p)
+	return how + "; filename*=UTF-8''" + url.PathEscape(name) + "; filename=" + asciiName(name)
 }
 
 // asciiName is the quoted fall-back for clients that do not read filename*.

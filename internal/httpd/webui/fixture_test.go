@@ -71,7 +71,8 @@ func newWorld(t *testing.T, hubURL string) *world {
 	w.shown = shown
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Orgs: orgs}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
-	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client}
+	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client,
+		Memo: db.NewMemo[fileapi.Key](d, 1<<20, (*fileapi.Found).Weight)}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},
 		pages.Routes(), api.Routes(), files.Routes())
 	w.must(err)

@@ -96,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.URL.RawPath = r.URL.EscapedPath()
 	defer s.finish(&x.rec, r, start)
 	setCORS(w.Header())
-	setHTTPSOnly(w.Header(), st.Origin)
+	setHTTPSOnly(w.Header(), x.st.Origin)
 	if r.Method == http.MethodOptions {
 		preflight(w, r)
 		return

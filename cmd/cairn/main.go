@@ -100,6 +100,7 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(serveCommand(), userCommand(), sessionCommand(), tokenCommand(), keyCommand(), inviteCommand(), orgCommand(), repoCommand(),
 		quotaCommand(), siteCommand(), jobCommand(), auditCommand(), migrateCommand(), gcCommand(), fsckCommand(), repairCommand(), holdCommand(), lfsCommand(), doctorCommand(),
+		backupCommand(), restoreCommand(), migrateStorageCommand(), rebuildCommand(),
 		configCommand(), versionCommand())
 	return root
 }

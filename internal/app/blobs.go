@@ -20,6 +20,24 @@ func openBlobs(ctx context.Context, cfg *config.Config, log *slog.Logger) (blob.
 	if path, ok := strings.CutPrefix(cfg.BlobURL, "file:"); ok {
 		return fs.New(path)
 	}
+	s, err := openBucket(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Packs are kept whole by gitstore, which has to have them as files.
+	return cache.New(s, cache.Options{Dir: filepath.Join(cfg.CacheDir, "objects"), Bytes: shareCache(cfg).objects, Log: log,
+		Keep: func(key string) bool { return strings.HasPrefix(key, "xorbs/") }})
+}
+
+// openStore opens the store itself, without a cache: for who reads everything once.
+func openStore(ctx context.Context, cfg *config.Config) (blob.Store, error) {
+	if path, ok := strings.CutPrefix(cfg.BlobURL, "file:"); ok {
+		return fs.New(path)
+	}
+	return openBucket(ctx, cfg)
+}
+
+func openBucket(ctx context.Context, cfg *config.Config) (*s3.Store, error) {
 	o, err := s3.ParseURL(cfg.BlobURL)
 	if err != nil {
 		return nil, err
@@ -31,13 +49,7 @@ func openBlobs(ctx context.Context, cfg *config.Config, log *slog.Logger) (blob.
 	if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
 		return nil, err
 	}
-	s, err := s3.New(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	// Packs are kept whole by gitstore, which has to have them as files.
-	return cache.New(s, cache.Options{Dir: filepath.Join(cfg.CacheDir, "objects"), Bytes: shareCache(cfg).objects, Log: log,
-		Keep: func(key string) bool { return strings.HasPrefix(key, "xorbs/") }})
+	return s3.New(ctx, o)
 }
 
 // cacheShares are what cache-size is divided into, in bytes.

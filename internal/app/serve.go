@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
+	"github.com/cairnhub/cairn/internal/backup"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/fsck"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // Serve runs the hub until ctx ends or another process has taken over (SIGUSR2), then lets the requests under way finish.
@@ -179,6 +182,7 @@ const (
 	recountEvery      = 24 * time.Hour
 	releaseEvery      = time.Hour
 	sealEvery         = time.Minute
+	catalogueLook     = time.Hour
 )
 
 // lookEvery is how often to look for what was kept long enough: oftener when that is not long.
@@ -202,6 +206,9 @@ func (a *App) schedule() {
 	a.jobs.Every("blob.leftovers", leftoversEvery, a.abortLeftovers)
 	a.jobs.Every("lfs.release", releaseEvery, a.releaseVersions)
 	a.jobs.Every("storage.scrub", fsck.ScrubEvery, a.scrub.Tick)
+	if a.cfg.CatalogueEvery > 0 {
+		a.jobs.Every("backup.catalogue", min(a.cfg.CatalogueEvery/2, catalogueLook), a.exportCatalogue)
+	}
 	a.jobs.Every("quota.recount", recountEvery, func(ctx context.Context) error { _, err := a.quota.Recount(ctx); return err })
 }
 
@@ -210,6 +217,31 @@ func (a *App) releaseVersions(ctx context.Context) error {
 	done, err := a.release.All(ctx)
 	if done.Files > 0 {
 		a.log.Info("gave up old versions of large files", "repositories", done.Repos, "files", done.Files, "bytes", done.Bytes)
+	}
+	return err
+}
+
+// cataloguesKept is how many of the latest stay beside the objects.
+const cataloguesKept = 7
+
+// exportCatalogue writes all rows beside the objects, if the last time was long enough ago. A hub without a repository has
+// nothing to lose yet.
+func (a *App) exportCatalogue(ctx context.Context) error {
+	last, err := backup.LastExport(ctx, a.blobs)
+	if err != nil || time.Since(last) < a.cfg.CatalogueEvery {
+		return err
+	}
+	repos, _, err := a.repos.Overviews(ctx, repo.OverviewQuery{Page: hub.Page{Limit: 1}})
+	if err != nil || len(repos) == 0 {
+		return err
+	}
+	h, err := a.backupHub(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := backup.Export(ctx, h, cataloguesKept)
+	if err == nil {
+		a.log.Info("wrote the catalogue beside the objects", "id", m.ID, "rows", m.RowCount(), "objects", m.Objects.Count)
 	}
 	return err
 }

@@ -17,6 +17,7 @@ type Config struct {
 	MailFrom       string // who the hub's e-mail is from
 	DatabaseURL    string
 	BlobURL        string
+	BackupURL      string // where backups go; empty: the command line says it
 	S3AccessKey    string
 	S3SecretKey    string
 	S3SessionToken string
@@ -37,6 +38,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
+	CatalogueEvery  time.Duration // how often the rows are written beside the objects; 0: never
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
 	KeepUncommitted time.Duration // large files that no commit names stay so long
 	ScrubPeriod     time.Duration // in which all stored bytes are read and verified once; 0: never
@@ -126,5 +128,6 @@ func Default() *Config {
 		KeepXorbs:       22 * 24 * time.Hour,
 		ScrubPeriod:     30 * 24 * time.Hour,
 		ScrubRate:       50_000_000,
+		CatalogueEvery:  24 * time.Hour,
 	}
 }

@@ -46,6 +46,9 @@ func show(s Setting, source string) string {
 
 func maskAll(string) string { return masked }
 
+// MaskURL is the address of a store or a database as it may be printed.
+func MaskURL(v string) string { return maskURL(v) }
+
 // maskURL hides the password and, for who puts one there, all parameters that may be secret.
 func maskURL(v string) string {
 	if strings.HasPrefix(v, "sqlite:") || strings.HasPrefix(v, "file:") {

@@ -44,6 +44,7 @@ func (c *Config) settings() []Setting {
 		{Name: "mail-from", Help: "address that the hub's e-mail is from, such as Hub <hub@example.org>", value: text(&c.MailFrom)},
 		{Name: "database-url", Help: "sqlite:/path/to/file.db or postgres://user:password@host/database; empty: cairn.db in the data folder", value: text(&c.DatabaseURL), mask: maskURL},
 		{Name: "blob-url", Help: "file:/path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name; empty: blobs in the data folder", value: text(&c.BlobURL), mask: maskURL},
+		{Name: "backup-url", Help: "where 'cairn backup' goes when the command line names no place: a folder, file:/path or s3://…", value: text(&c.BackupURL), mask: maskURL},
 		{Name: "s3-access-key", Help: "access key of the S3 store", value: text(&c.S3AccessKey), alias: "AWS_ACCESS_KEY_ID"},
 		{Name: "s3-secret-key", Help: "secret key of the S3 store", value: text(&c.S3SecretKey), alias: "AWS_SECRET_ACCESS_KEY", mask: maskAll},
 		{Name: "s3-session-token", Help: "token that goes with temporary keys of the S3 store", value: text(&c.S3SessionToken), alias: "AWS_SESSION_TOKEN", mask: maskAll},
@@ -79,6 +80,7 @@ func (c *Config) settings() []Setting {
 		{Name: "keep-xorbs", Help: "time that Xet content which no file is made of stays after it was last sent or told of: clients build on it for 21 days without asking", value: duration(&c.KeepXorbs)},
 		{Name: "scrub-period", Help: "time in which all stored bytes are read and verified once; 0: never", value: duration(&c.ScrubPeriod)},
 		{Name: "scrub-rate", Help: "how much of them is read in a second at most", value: size(&c.ScrubRate)},
+		{Name: "catalogue-every", Help: "how often all rows are written beside the objects, so that a lost database can be made again; 0: never", value: duration(&c.CatalogueEvery)},
 		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
 	}
 }

@@ -191,8 +191,16 @@ func (c *Config) checkTimes() error {
 		between("keep-xorbs", c.KeepXorbs, 0, 10*365*24*time.Hour),
 		between("scrub-period", c.ScrubPeriod, 0, 10*365*24*time.Hour),
 		atLeast("scrub-rate", c.ScrubRate, 100_000, "100KB"),
+		c.checkCatalogue(),
 		between("shutdown-timeout", c.ShutdownTimeout, 0, time.Hour),
 	)
+}
+
+func (c *Config) checkCatalogue() error {
+	if d := c.CatalogueEvery; d != 0 && d < time.Minute || d > 365*24*time.Hour {
+		return fmt.Errorf("catalogue-every: must be from 1m to a year, or 0 for never, not %s", d)
+	}
+	return nil
 }
 
 func oneOf(name, v string, allowed ...string) error {

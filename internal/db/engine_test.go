@@ -127,7 +127,7 @@ func TestPostgresBackendKilled(t *testing.T) {
 	thing(t, d)
 	exec(t, d, "INSERT INTO thing (name, n) VALUES ('counter', 0)")
 	kill := func() {
-		dbtest.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cairn'")
+		dbtest.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cairn %'")
 	}
 	kill()
 	if count(t, d) != 1 {

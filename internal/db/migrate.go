@@ -75,16 +75,15 @@ const (
 )
 
 // SchemaVersion is the number of the last migration that ran, 0 for an empty database.
-func (d *DB) SchemaVersion(ctx context.Context) (int64, error) {
-	find := sqliteFindVersions
-	if d.dialect == Postgres {
-		find = postgresFindVersions
-	}
+func (d *DB) SchemaVersion(ctx context.Context) (int64, error) { return SchemaVersion(ctx, d) }
+
+// SchemaVersion is that of what q reads.
+func SchemaVersion(ctx context.Context, q Queryer) (int64, error) {
 	var n int64
-	if err := d.Get(ctx, &n, find); err != nil || n == 0 {
+	if err := q.Get(ctx, &n, of(q, sqliteFindVersions, postgresFindVersions)); err != nil || n == 0 {
 		return 0, err
 	}
-	err := d.Get(ctx, &n, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`)
+	err := q.Get(ctx, &n, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`)
 	return n, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func setDefaults(cfg *pgx.ConnConfig) {
 	}}
 	cfg.DialFunc = dialer.DialContext
 	for name, value := range map[string]string{
-		"application_name":                    "cairn",
+		"application_name":                    processName(),
 		"statement_timeout":                   "30s",
 		"idle_in_transaction_session_timeout": "60s",
 		"standard_conforming_strings":         "on",
@@ -92,6 +93,12 @@ func setDefaults(cfg *pgx.ConnConfig) {
 			cfg.RuntimeParams[name] = value
 		}
 	}
+}
+
+// processName tells the connections of one node from those of others, for operators and for Others.
+func processName() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("cairn %d %.40s", os.Getpid(), host)
 }
 
 func (e *postgresEngine) close() error    { return e.pool.Close() }

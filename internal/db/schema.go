@@ -129,6 +129,17 @@ func Counters(ctx context.Context, q Queryer) (list []Counter, err error) {
 	return list, nil
 }
 
+const postgresOthers = `SELECT COUNT(*) FROM pg_stat_activity
+	WHERE datname = current_database() AND application_name LIKE 'cairn %' AND application_name <> current_setting('application_name')`
+
+// Others is how many connections other processes of cairn have to the database. On SQLite nobody can know: 0.
+func Others(ctx context.Context, q Queryer) (n int64, err error) {
+	if q.Dialect() == Postgres {
+		err = q.Get(ctx, &n, postgresOthers)
+	}
+	return n, err
+}
+
 // fragExists asks whether a table, whose name is from the schema, has a row.
 const fragExists = "SELECT EXISTS (SELECT 1 FROM "
 

@@ -58,7 +58,7 @@ func (e *sqliteEngine) snapshot(ctx context.Context, f func(session) error) erro
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	kept := newStatements(conn)
 	defer kept.close()
 	on := &connReads{kept, conn}

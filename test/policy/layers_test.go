@@ -46,7 +46,7 @@ var layers = map[string]layer{
 	"internal/account": domain, "internal/org": domain, "internal/authz": domain, "internal/repo": domain, "internal/content": domain,
 	"internal/gitserve": domain, "internal/verify": domain,
 	"internal/filelock": domain, "internal/profile": domain, "internal/audit": domain, "internal/mail": domain, "internal/site": domain,
-	"internal/oauth": domain,
+	"internal/oauth": domain, "internal/backup": domain,
 	"internal/quota": domain, "internal/release": domain, "internal/fsck": domain, "internal/repair": domain,
 
 	"internal/httpd": transport, "internal/httpd/contract": transport, "internal/httpd/contract/generate": command,

@@ -1,0 +1,67 @@
+package backup
+
+import (
+	"context"
+
+	"github.com/cairnhub/cairn/internal/db"
+)
+
+// MoveObjects copies the objects that the rows of one hub name to the store of another. The hub may be running: what it
+// stores meanwhile is copied the next time. Objects that are damaged are returned; the others are copied.
+func MoveObjects(ctx context.Context, from, to Hub, progress func(Progress)) ([]Damage, Progress, error) {
+	keys := newKeySorter(from.TempDir)
+	defer keys.close()
+	if err := from.DB.Snapshot(ctx, func(q *db.Snapshot) error { return gatherObjects(ctx, q, from.Kinds, keys) }); err != nil {
+		return nil, Progress{}, err
+	}
+	needed, err := keys.sorted()
+	if err != nil {
+		return nil, Progress{}, err
+	}
+	found := &damageList{}
+	c := &copier{kinds: from.Kinds, from: from.Blobs, to: to.Blobs, progress: progress, damaged: from.noteDamage(ctx, found)}
+	err = c.run(ctx, needed)
+	return found.list, c.stats, err
+}
+
+// MoveRows copies all rows of one database into another, which must be empty, in one transaction. Nobody may write to the
+// first one meanwhile: it would be lost.
+func MoveRows(ctx context.Context, from, to *db.DB) (rows int64, err error) {
+	err = from.Snapshot(ctx, func(q *db.Snapshot) error {
+		schema, err := db.SchemaVersion(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := prepareEmpty(ctx, to, schema); err != nil {
+			return err
+		}
+		tables, err := db.Tables(ctx, q)
+		if err != nil {
+			return err
+		}
+		return to.Load(ctx, func(l *db.Loader) error {
+			for i := range tables {
+				n, err := moveTable(ctx, q, l, &tables[i], to.Dialect())
+				if err != nil {
+					return err
+				}
+				rows += n
+			}
+			counters, err := db.Counters(ctx, q)
+			if err != nil {
+				return err
+			}
+			return setCounters(ctx, l, counters)
+		})
+	})
+	return rows, err
+}
+
+func moveTable(ctx context.Context, q db.Queryer, l *db.Loader, t *db.Table, target db.Dialect) (int64, error) {
+	next, end, err := tableRows(ctx, q, t)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	return l.Insert(ctx, *t, storable(target, t, next))
+}

@@ -34,6 +34,7 @@ type Config struct {
 
 	XetTokenTTL     time.Duration
 	SignedURLTTL    time.Duration
+	XetDirect       bool // clients fetch pieces of large files from the S3 store themselves
 	DownloadWindow  time.Duration
 	ShutdownTimeout time.Duration
 

@@ -148,6 +148,7 @@ func TestValidate(t *testing.T) {
 		{"max-regular-file", "50MB", "max-ndjson-line"},
 		{"max-regular-file", "1GB", "large-file storage"},
 		{"signed-url-ttl", "1s", "from 1m0s"},
+		{"xet-direct", "true", "needs an S3 store"},
 		{"rate-limit-api", "-1", "at least 0"},
 		{"data", "", "must not be empty"},
 	} {

@@ -133,6 +133,9 @@ func (c *Config) checkS3() error {
 	if strings.HasPrefix(c.BlobURL, "s3://") && c.S3AccessKey == "" && !strings.Contains(c.BlobURL, "access_key=") {
 		return errors.New("blob-url: an S3 store needs keys: set CAIRN_S3_ACCESS_KEY and CAIRN_S3_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	}
+	if c.XetDirect && !strings.HasPrefix(c.BlobURL, "s3://") {
+		return errors.New("xet-direct: needs an S3 store: set CAIRN_BLOB_URL, or leave it off")
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package xetstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
@@ -347,8 +349,20 @@ func (s *Store) staleCopy(x *xet.Index, err error) bool {
 func (s *Store) spoiled(x *xet.Index, err error) error {
 	if damaged := s.damaged("xorb "+x.Hash.String(), err); errors.Is(damaged, xet.ErrCorrupt) {
 		s.indexes.Remove(x.Hash)
+		if s.replaced(x) {
+			return errs.New(errs.Unavailable, "What is stored was replaced while it was read, try again")
+		}
 		s.noteDamage(context.Background(), x.Hash)
 		return damaged
 	}
 	return err
+}
+
+// replaced reports whether a xorb is stored otherwise than an index says, by the index that is stored with it: another node
+// has stored the same chunks, compressed differently.
+func (s *Store) replaced(x *xet.Index) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
+	defer cancel()
+	now, err := s.index(ctx, x.Hash)
+	return err == nil && !bytes.Equal(now.AppendTrailer(nil), x.AppendTrailer(nil))
 }

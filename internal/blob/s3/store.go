@@ -108,15 +108,15 @@ func (s *Store) Stat(ctx context.Context, key string) (blob.Info, error) {
 	return blob.Info{Key: key, Size: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified)}, nil
 }
 
-// head asks for an object's size, and its CRC32C if the service keeps that.
-func (s *Store) head(ctx context.Context, key string) (size int64, sum *string, err error) {
+// head asks for what the service knows of an object, with its CRC32C if it keeps that. The answer is never nil.
+func (s *Store) head(ctx context.Context, key string) (*s3.HeadObjectOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key), ChecksumMode: types.ChecksumModeEnabled}, newPatience(0).within)
 	if err != nil {
-		return 0, nil, failure(ctx, "stat", key, err)
+		return &s3.HeadObjectOutput{}, failure(ctx, "stat", key, err)
 	}
-	return aws.ToInt64(out.ContentLength), out.ChecksumCRC32C, nil
+	return out, nil
 }
 
 // Delete removes the object.

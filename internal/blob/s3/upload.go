@@ -70,23 +70,23 @@ func (u *upload) Commit(ctx context.Context, key string) error {
 		return errors.New("commit of an upload that has ended")
 	}
 	defer u.Abort()
-	send := func() error { return u.store.putWhole(ctx, key, io.NewSectionReader(u, 0, u.Size()), u.sum) }
+	send := func() (*string, error) { return u.store.putWhole(ctx, key, io.NewSectionReader(u, 0, u.Size()), u.sum) }
 	if u.Size() > wholeUpTo {
 		f, err := u.Finish()
 		if err != nil {
 			return err
 		}
-		send = func() error { return u.store.putParts(ctx, key, f, u.Size()) }
+		send = func() (*string, error) { return u.store.putParts(ctx, key, f, u.Size()) }
 	}
 	return u.commit(ctx, key, send)
 }
 
 // commit sends until the service shows what was sent.
-func (u *upload) commit(ctx context.Context, key string, send func() error) error {
+func (u *upload) commit(ctx context.Context, key string, send func() (etag *string, err error)) error {
 	for try := 1; ; try++ {
-		err := send()
+		etag, err := send()
 		if err == nil {
-			err = u.confirm(ctx, key)
+			err = u.confirm(ctx, key, etag)
 		}
 		if err == nil || try == puts || !errors.Is(err, errDiffers) {
 			return err
@@ -98,15 +98,18 @@ func (u *upload) commit(ctx context.Context, key string, send func() error) erro
 var errDiffers = errors.New("what is stored is not what was sent")
 
 // confirm waits until the service shows the object: one that lags behind its own answers would make a row that names the
-// object point to nothing. Services that keep the checksum tell that, too.
-func (u *upload) confirm(ctx context.Context, key string) error {
+// object point to nothing. Services that keep the checksum tell that, too. Another version than the one that was sent is
+// that of somebody who has stored the same at the same time: one of the two stays.
+func (u *upload) confirm(ctx context.Context, key string, etag *string) error {
 	var sum *string
 	if u.Size() <= wholeUpTo {
 		sum = checksum(u.sum)
 	}
 	for end, pause := time.Now().Add(visibleIn), 50*time.Millisecond; ; pause = min(2*pause, time.Second) {
-		size, got, err := u.store.head(ctx, key)
-		if err == nil && size != u.Size() || err == nil && sum != nil && got != nil && *sum != *got {
+		o, err := u.store.head(ctx, key)
+		ours := err == nil && (etag == nil || o.ETag == nil || *etag == *o.ETag)
+		size, got := aws.ToInt64(o.ContentLength), o.ChecksumCRC32C
+		if ours && (size != u.Size() || sum != nil && got != nil && *sum != *got) {
 			err = &errs.Error{Kind: errs.Unavailable, Msg: "The server's storage does not keep what it is sent, try again", Op: "blob",
 				Err: fmt.Errorf("S3: %q has %d bytes of %d: %w", key, size, u.Size(), errDiffers)}
 		}
@@ -136,39 +139,41 @@ func (u *upload) Abort() error {
 	return nil
 }
 
-func (s *Store) putWhole(ctx context.Context, key string, body *io.SectionReader, sum uint32) error {
+func (s *Store) putWhole(ctx context.Context, key string, body *io.SectionReader, sum uint32) (etag *string, err error) {
 	p := newPatience(0)
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.name(key), Body: &movingBody{body, p}, ContentLength: aws.Int64(body.Size()), ChecksumCRC32C: checksum(sum),
 	}, p.within)
 	if err != nil {
-		return failure(ctx, "put", key, err)
+		return nil, failure(ctx, "put", key, err)
 	}
-	return nil
+	return out.ETag, nil
 }
 
-func (s *Store) putParts(ctx context.Context, key string, file io.ReaderAt, size int64) error {
+func (s *Store) putParts(ctx context.Context, key string, file io.ReaderAt, size int64) (etag *string, err error) {
 	start, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &s.bucket, Key: s.name(key), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumType: types.ChecksumTypeComposite,
 	}, newPatience(0).within)
 	if err != nil {
-		return failure(ctx, "start multipart", key, err)
+		return nil, failure(ctx, "start multipart", key, err)
 	}
 	parts, err := s.sendParts(ctx, key, start.UploadId, file, size)
 	if err == nil {
-		_, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		var out *s3.CompleteMultipartUploadOutput
+		out, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 			Bucket: &s.bucket, Key: s.name(key), UploadId: start.UploadId,
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 		}, newPatience(0).within)
-		if err != nil {
-			err = s.completed(ctx, key, size, err)
+		if err == nil {
+			return out.ETag, nil
 		}
+		err = s.completed(ctx, key, size, err)
 	}
 	if err != nil {
 		s.abandon(ctx, key, start.UploadId)
-		return failure(ctx, "put", key, err)
+		return nil, failure(ctx, "put", key, err)
 	}
-	return nil
+	return nil, nil
 }
 
 // completed forgives a completion that was done but whose answer was lost: the retry finds no such upload.

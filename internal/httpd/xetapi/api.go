@@ -24,8 +24,10 @@ type Deps struct {
 	RevisionExists func(ctx context.Context, r *repo.Repo, rev string) bool
 	// TokenTTL and URLTTL are how long tokens and signed addresses hold at most; 0: 15 minutes.
 	TokenTTL, URLTTL time.Duration
-	Log              *slog.Logger     // nil: slog.Default()
-	Now              func() time.Time // nil: time.Now
+	// Direct has clients fetch from the store itself, where that makes URLs for them.
+	Direct bool
+	Log    *slog.Logger     // nil: slog.Default()
+	Now    func() time.Time // nil: time.Now
 }
 
 const defaultTTL = 15 * time.Minute

@@ -49,9 +49,12 @@ func (a *API) reconstructionV1(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	info := make(map[string][]fetchV1, len(plan.Xorbs))
-	a.eachRange(r, plan, func(xorb, url string, chunks, bytes indexRange) {
+	err = a.eachRange(r, plan, func(xorb, url string, chunks, bytes indexRange) {
 		info[xorb] = append(info[xorb], fetchV1{chunks, url, bytes})
 	})
+	if err != nil {
+		return err
+	}
 	return answer(w, r, struct {
 		reconstruction
 		FetchInfo map[string][]fetchV1 `json:"fetch_info"`
@@ -65,9 +68,12 @@ func (a *API) reconstructionV2(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	xorbs := make(map[string][]fetchV2, len(plan.Xorbs))
-	a.eachRange(r, plan, func(xorb, url string, chunks, bytes indexRange) {
+	err = a.eachRange(r, plan, func(xorb, url string, chunks, bytes indexRange) {
 		xorbs[xorb] = append(xorbs[xorb], fetchV2{url, []rangeV2{{chunks, bytes}}})
 	})
+	if err != nil {
+		return err
+	}
 	return answer(w, r, struct {
 		reconstruction
 		Xorbs map[string][]fetchV2 `json:"xorbs"`
@@ -121,16 +127,46 @@ func render(plan *xet.Reconstruction) reconstruction {
 }
 
 // eachRange calls f for every range to fetch. Chunk ranges end exclusively, byte ranges inclusively.
-func (a *API) eachRange(r *http.Request, plan *xet.Reconstruction, f func(xorb, url string, chunks, bytes indexRange)) {
-	origin := httpd.Of(r).Origin
-	t := a.ticket(r)
+func (a *API) eachRange(r *http.Request, plan *xet.Reconstruction, f func(xorb, url string, chunks, bytes indexRange)) error {
+	address, err := a.addresses(r, plan)
+	if err != nil {
+		return err
+	}
 	for _, x := range plan.Xorbs {
 		name := x.Xorb.String()
 		for _, g := range x.Ranges {
-			f(name, a.dataURL(origin, x.Xorb, g.ByteStart, g.ByteEndInclusive, t),
-				indexRange{uint64(g.ChunkStart), uint64(g.ChunkEnd)}, indexRange{g.ByteStart, g.ByteEndInclusive})
+			url, err := address(x.Xorb, g.ByteStart, g.ByteEndInclusive)
+			if err != nil {
+				return err
+			}
+			f(name, url, indexRange{uint64(g.ChunkStart), uint64(g.ChunkEnd)}, indexRange{g.ByteStart, g.ByteEndInclusive})
 		}
 	}
+	return nil
+}
+
+// addresses returns what makes the address of bytes of a xorb, both ends included: one of this hub or, if it is set so, one
+// of the store.
+func (a *API) addresses(r *http.Request, plan *xet.Reconstruction) (func(xorb xet.Hash, start, end uint64) (string, error), error) {
+	origin, t := httpd.Of(r).Origin, a.ticket(r)
+	here := func(xorb xet.Hash, start, end uint64) (string, error) {
+		return a.dataURL(origin, xorb, start, end, t), nil
+	}
+	if !a.Direct {
+		return here, nil
+	}
+	from, ttl := a.window(a.Now())
+	direct, err := a.Store.Direct(r.Context(), plan, from, ttl)
+	if direct == nil || err != nil {
+		return here, err
+	}
+	return func(xorb xet.Hash, start, end uint64) (string, error) {
+		url, err := direct.URL(r.Context(), xorb, int64(start), int64(end-start)+1)
+		if url == "" && err == nil {
+			return here(xorb, start, end)
+		}
+		return url, err
+	}, nil
 }
 
 func (a *API) fileHead(w http.ResponseWriter, r *http.Request) error {

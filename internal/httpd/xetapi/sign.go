@@ -44,8 +44,14 @@ const signWindows = 3
 
 // Expiry is the unix second at which an address that is signed now runs out.
 func (a *API) Expiry(now time.Time) int64 {
+	from, life := a.window(now)
+	return from.Add(life).Unix()
+}
+
+// window is when the life of an address that is signed now is taken to have begun, and how long it is.
+func (a *API) window(now time.Time) (from time.Time, life time.Duration) {
 	w := max(int64(a.URLTTL/time.Second)/signWindows, 1)
-	return (now.Unix()/w + signWindows) * w
+	return time.Unix(now.Unix()/w*w, 0).UTC(), time.Duration(w*signWindows) * time.Second
 }
 
 // grant is what a signed address allows: bytes [start, end] of a xorb's body.

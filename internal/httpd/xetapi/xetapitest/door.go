@@ -59,23 +59,32 @@ func Sqlite(t *testing.T) *Door {
 	return open(t, xetstoretest.New(t, dbtest.New(t, db.SQLite), blobtest.FS(t)), true)
 }
 
+// OnS3 opens the doors on SQLite and S3, and has clients fetch from there.
+func OnS3(t *testing.T) *Door {
+	return open(t, xetstoretest.New(t, dbtest.New(t, db.SQLite), blobtest.NewCached(t)), true, func(d *xetapi.Deps) { d.Direct = true })
+}
+
 // Bench makes a door that nobody looks on.
 func Bench(b *testing.B, e *xetstoretest.Env) *Door {
 	b.Helper()
 	return open(b, e, false)
 }
 
-func open(t testing.TB, e *xetstoretest.Env, observed bool) *Door {
+func open(t testing.TB, e *xetstoretest.Env, observed bool, change ...func(*xetapi.Deps)) *Door {
 	d := &Door{Env: e, T: t, Accounts: account.New(e.DB, account.Options{}), Orgs: org.New(e.DB)}
 	t.Cleanup(func() { _ = d.Accounts.Close() })
 	az := authz.New(e.DB)
 	repos := repo.New(repo.Deps{DB: e.DB, Authz: az})
 	gate := &xetapi.Gate{Actor: d.actor, Repos: repos, Authz: az, Now: d.now}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	x, err := xetapi.New(t.Context(), xetapi.Deps{
+	deps := xetapi.Deps{
 		Store: e.Store, Gate: gate, Secret: d.Accounts.Secret, Log: log, Now: d.now,
 		RevisionExists: func(_ context.Context, _ *repo.Repo, rev string) bool { return rev == "main" || rev == "refs/pr/1" },
-	})
+	}
+	for _, f := range change {
+		f(&deps)
+	}
+	x, err := xetapi.New(t.Context(), deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,9 +30,16 @@ type Client struct {
 	// Proxied says that 502 and 504 may be a proxy's, who knows no more than that the connection broke.
 	Proxied bool
 
+	closed atomic.Bool
+
 	mu         sync.Mutex
 	complaints []string
 }
+
+var errClosed = errors.New("the client was closed before the request was sent")
+
+// Close has no more requests sent; those under way go on.
+func (c *Client) Close() { c.closed.Store(true) }
 
 // NewClient makes a client of the hub as it runs now.
 func NewClient(h *Hub) *Client {
@@ -74,6 +83,9 @@ func (c *Client) do(token, method, path string, body any, headers ...string) Ans
 }
 
 func (c *Client) once(token, method, path string, body any, headers ...string) Answer {
+	if c.closed.Load() {
+		return Answer{Err: errClosed}
+	}
 	if strings.HasPrefix(path, "/") {
 		path = c.URL + path
 	} else {

@@ -19,6 +19,7 @@ type Ledger struct {
 	open    map[int]*Op
 	touched map[Key]bool // branches of operations since the last check
 	next    int
+	frozen  bool
 
 	Figures
 }
@@ -68,8 +69,23 @@ func (l *Ledger) Begin(after map[Key]Value) *Op {
 	defer l.mu.Unlock()
 	l.next++
 	op := &Op{id: l.next, After: after}
-	l.open[op.id] = op
+	if !l.frozen {
+		l.open[op.id] = op
+	}
 	return op
+}
+
+// Freeze makes the ledger one of this instant: what is acknowledged from now on is no promise, but open. The client that the load
+// uses must be closed before: nothing may begin any more. Thaw ends it when all requests have.
+func (l *Ledger) Freeze() { l.setFrozen(true) }
+
+// Thaw has the ledger take promises again.
+func (l *Ledger) Thaw() { l.setFrozen(false) }
+
+func (l *Ledger) setFrozen(frozen bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = frozen
 }
 
 // End notes the answer: success is a promise, a refusal means nothing was done, anything else leaves it open.
@@ -77,6 +93,7 @@ func (l *Ledger) End(op *Op, a Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.frozen:
 	case a.OK():
 		l.adopt(op)
 		l.Acknowledged++

@@ -98,7 +98,7 @@ func (s *Service) compareOwners(ctx context.Context, rows []ownerRow, tell func(
 		return err
 	}
 	for _, r := range rows {
-		if sum := sums[r.OwnerID]; sum.Private == r.PrivateUsed && sum.Public == r.PublicUsed {
+		if sum := sums[r.OwnerID]; r.Stale || sum.Private == r.PrivateUsed && sum.Public == r.PublicUsed {
 			continue
 		}
 		if err := s.compareOwner(ctx, r.OwnerID, tell); err != nil {
@@ -117,7 +117,7 @@ func (s *Service) compareOwner(ctx context.Context, id string, tell func(Wrong))
 			return err
 		}
 		row, err := getOwner(ctx, tx, id)
-		if err != nil || row == nil {
+		if err != nil || row == nil || row.Stale { // a stale number is used by nobody
 			return err
 		}
 		if sum := sums[id]; sum.Private != row.PrivateUsed || sum.Public != row.PublicUsed {

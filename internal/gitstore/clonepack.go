@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -42,6 +43,15 @@ type cloneKey struct {
 	want [sha256.Size]byte
 }
 
+// cloneBlock is how much of a pack has a checksum of its own, which is looked at before the block's last bytes leave: the file may lie on the
+// disk for days, and git itself looks at nothing that it copies into a clone.
+const cloneBlock = 1 << 20
+
+var (
+	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
+	errCloneDamaged = errors.New("the disk gives back another pack than git made")
+)
+
 // clonePack is a pack that is being made or is whole.
 type clonePack struct {
 	key  cloneKey
@@ -51,6 +61,8 @@ type clonePack struct {
 
 	mu      sync.Mutex
 	size    int64
+	sums    []uint32 // of each whole block, as git wrote it; of what follows when all is there
+	sum     uint32   // of the block that is being written
 	done    bool
 	err     error
 	changed chan struct{} // closed with each change
@@ -157,9 +169,31 @@ func (cp *clonePack) Write(b []byte) (int, error) {
 	n, err := cp.file.WriteAt(b, at)
 	cp.mu.Lock()
 	defer cp.mu.Unlock()
-	cp.size += int64(n)
+	cp.count(b[:n])
 	cp.tell()
 	return n, err
+}
+
+// count takes what was written into the checksums; the caller holds mu.
+func (cp *clonePack) count(b []byte) {
+	for len(b) > 0 {
+		n := min(int64(len(b)), cloneBlock-cp.size%cloneBlock)
+		cp.sum = crc32.Update(cp.sum, castagnoli, b[:n])
+		b = b[n:]
+		if cp.size += n; cp.size%cloneBlock == 0 {
+			cp.sums, cp.sum = append(cp.sums, cp.sum), 0
+		}
+	}
+}
+
+// sound compares the checksum of what a reader got since the last whole block with that of what was written.
+func (cp *clonePack) sound(upTo int64, sum uint32) bool {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	if upTo%cloneBlock != 0 {
+		return sum == cp.sum // the end
+	}
+	return upTo == 0 || sum == cp.sums[upTo/cloneBlock-1]
 }
 
 // tell wakes who waits; the caller holds mu.
@@ -255,6 +289,7 @@ type CloneReader struct {
 	k    *clonePacks
 	p    *clonePack
 	off  int64
+	sum  uint32 // of what was read since the last whole block
 	once sync.Once
 }
 
@@ -267,17 +302,14 @@ func (r *CloneReader) Read(ctx context.Context, b []byte, patience time.Duration
 		size, done, err, changed := r.p.size, r.p.done, r.p.err, r.p.changed
 		r.p.mu.Unlock()
 		if r.off < size {
-			n, err := r.p.file.ReadAt(b[:min(int64(len(b)), size-r.off)], r.off)
-			r.off += int64(n)
-			if errors.Is(err, io.EOF) && n > 0 {
-				err = nil
-			}
-			return n, err
+			return r.readBlock(b[:min(int64(len(b)), size-r.off, cloneBlock-r.off%cloneBlock)])
 		}
-		if done {
-			if err == nil {
-				err = io.EOF
-			}
+		switch {
+		case done && err == nil && r.off%cloneBlock != 0 && !r.p.sound(r.off, r.sum):
+			return 0, r.damaged()
+		case done && err == nil:
+			return 0, io.EOF
+		case done:
 			return 0, err
 		}
 		if timer == nil {
@@ -292,6 +324,31 @@ func (r *CloneReader) Read(ctx context.Context, b []byte, patience time.Duration
 			return 0, ctx.Err()
 		}
 	}
+}
+
+// readBlock reads within one block.
+func (r *CloneReader) readBlock(b []byte) (int, error) {
+	n, err := r.p.file.ReadAt(b, r.off)
+	r.off += int64(n)
+	r.sum = crc32.Update(r.sum, castagnoli, b[:n])
+	if errors.Is(err, io.EOF) && n > 0 {
+		err = nil
+	}
+	if err == nil && r.off%cloneBlock == 0 {
+		if !r.p.sound(r.off, r.sum) {
+			return 0, r.damaged()
+		}
+		r.sum = 0
+	}
+	return n, err
+}
+
+// damaged has the next clone make another pack.
+func (r *CloneReader) damaged() error {
+	r.k.mu.Lock()
+	defer r.k.mu.Unlock()
+	r.k.forget(r.p)
+	return errCloneDamaged
 }
 
 // Close ends the use. A pack that nobody waits for any more is not made to its end.

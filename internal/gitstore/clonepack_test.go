@@ -56,6 +56,64 @@ func (f *fixture) holds(pack []byte, objects int) {
 	}
 }
 
+// A bit that the disk changes in a pack for clones ends the clone that reads it before it is whole, and the next gets another pack.
+func TestClonePackFlippedBit(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the file has no name; only Linux lets a test come at it")
+	}
+	f := benchFixture(t)
+	c := gitstore.NewCopies(f.s, gitstore.CopyOptions{Dir: t.TempDir()})
+	f.commit(files{"a.txt": f.noise(2_500_000)})
+	whole, _ := f.clone(c, main)
+	for _, at := range []int64{0, 5, 1<<20 - 1, 1 << 20, int64(len(whole)) - 1} {
+		f.flipNameless(int64(len(whole)), at)
+		p, err := c.Use(f.ctx, f.id, main)
+		f.ok(err)
+		tip, _ := p.Tips().Find(main)
+		r, ok, err := p.Clone(f.ctx, []hub.OID{tip}, false)
+		f.ok(err)
+		if !ok {
+			t.Fatal("no pack is kept")
+		}
+		for b := make([]byte, 10_000); err == nil; {
+			_, err = r.Read(f.ctx, b, time.Minute)
+		}
+		if errors.Is(err, io.EOF) {
+			t.Errorf("byte %d was changed and nobody noticed", at)
+		}
+		r.Close()
+		p.Release()
+		if again, _ := f.clone(c, main); !bytes.Equal(again, whole) {
+			t.Errorf("byte %d was changed, and the next clone gets another pack", at)
+		}
+	}
+}
+
+// flipNameless changes a bit in the open file of a size that has no name.
+func (f *fixture) flipNameless(size, at int64) {
+	f.t.Helper()
+	open, err := filepath.Glob("/proc/self/fd/*")
+	f.ok(err)
+	for _, path := range open {
+		info, err := os.Stat(path)
+		target, _ := os.Readlink(path)
+		if err != nil || info.Size() != size || !strings.HasSuffix(target, " (deleted)") {
+			continue
+		}
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		f.ok(err)
+		defer file.Close()
+		var b [1]byte
+		_, err = file.ReadAt(b[:], at)
+		f.ok(err)
+		b[0] ^= 4
+		_, err = file.WriteAt(b[:], at)
+		f.ok(err)
+		return
+	}
+	f.t.Fatal("the pack for clones is not open")
+}
+
 func (f *fixture) noise(n int) string {
 	b := make([]byte, n)
 	for i := range b {

@@ -63,6 +63,54 @@ func TestDiskFull(t *testing.T) {
 	complain(t, 0, condition(h))
 }
 
+// TestInodesFull takes the names away instead of the room: uploads of large files, which become files, are refused; small ones, which are rows,
+// go on; and so do the large ones once there are names.
+func TestInodesFull(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("mounting a small file system needs root on Linux")
+	}
+	dir := t.TempDir()
+	if err := mountInodes(dir, 120, false); err != nil {
+		t.Skip("mounting a small file system is not allowed here:", err)
+	}
+	t.Cleanup(func() { unmount(dir) })
+	h := NewHub(t, filepath.Join(dir, "data"))
+	t.Cleanup(h.Kill) // before the folder goes
+	h.MustStart(t)
+	f := &filling{t: t, c: NewClient(h), l: NewLedger(), refused: map[int]int{}}
+	Setup(t, f.c, f.l)
+	xet := func(c *Client, repo string, data []byte) Answer { return c.PutXet(f.t, repo, data) }
+	for n, full := 0, 0; full < 10; n++ {
+		if !f.large(2*n, (*Client).PutLFS) || !f.large(2*n+1, xet) {
+			full++
+		}
+		if n > 200 {
+			t.Fatal("the names do not run out")
+		}
+	}
+	t.Logf("full: %d operations acknowledged, refusals by status %v", f.l.Acknowledged, f.refused)
+	if !f.small(1) {
+		t.Error("a small file, which needs no name on the disk, is refused")
+	}
+	f.check(h, "without names")
+	if err := mountInodes(dir, 4000, true); err != nil {
+		t.Fatal(err)
+	}
+	freed := time.Now()
+	for n := 0; !f.large(100_000+n, (*Client).PutLFS); n++ {
+		if time.Since(freed) > 30*time.Second {
+			t.Fatal("writes do not go on though there are names")
+		}
+	}
+	t.Logf("writes went on %d ms after there were names", time.Since(freed).Milliseconds())
+	f.check(h, "after there were names")
+	h.Kill()
+	h.MustStart(t)
+	f.c = NewClient(h)
+	f.check(h, "after a restart")
+	complain(t, 0, condition(h))
+}
+
 // filling writes to a hub whose disk is small.
 type filling struct {
 	t       *testing.T

@@ -26,8 +26,16 @@ func TestPowerCuts(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(roundsVariable)); err == nil {
 		cuts = n
 	}
-	d := crash.NewDisk(t, t.TempDir(), 700)
-	h := crash.NewHub(t, filepath.Join(d.Path(), "data"))
-	t.Cleanup(h.Kill)
-	t.Log(crash.PowerCuts{Cuts: cuts, Least: 200 * time.Millisecond, Most: 1500 * time.Millisecond, Seed: 1}.Run(t, d, h))
+	const perDisk = 25
+	var total crash.Result
+	for n := 0; n < cuts; n += perDisk {
+		t.Run(strconv.Itoa(n), func(t *testing.T) { // its disk goes at its end
+			d := crash.NewDisk(t, t.TempDir(), 700)
+			h := crash.NewHub(t, filepath.Join(d.Path(), "data"))
+			t.Cleanup(h.Kill)
+			p := crash.PowerCuts{Cuts: min(perDisk, cuts-n), Least: 200 * time.Millisecond, Most: 1500 * time.Millisecond, Seed: uint64(n)}
+			total.Add(p.Run(t, d, h))
+			t.Log(total)
+		})
+	}
 }

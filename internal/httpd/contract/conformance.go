@@ -9,7 +9,7 @@ import (
 
 // Conformance is docs/conformance.md: every operation of the Hub with how Cairn stands to it.
 func Conformance() ([]byte, error) {
-	ops, err := hubOperations()
+	ops, err := CheckedHubOperations()
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,11 @@ func NewID() string {
 // OID is a git object id (SHA-1).
 type OID [20]byte
 
-func (o OID) String() string { return hex.EncodeToString(o[:]) }
+func (o OID) String() string {
+	var b [2 * len(o)]byte // on the stack: listings write a thousand of them
+	hex.Encode(b[:], o[:])
+	return string(b[:])
+}
 
 // IsZero reports whether o names no object.
 func (o OID) IsZero() bool { return o == OID{} }
@@ -34,7 +38,11 @@ func ParseOID(s string) (OID, error) {
 // SHA256 is the content hash of a large file, its LFS oid.
 type SHA256 [32]byte
 
-func (h SHA256) String() string { return hex.EncodeToString(h[:]) }
+func (h SHA256) String() string {
+	var b [2 * len(h)]byte
+	hex.Encode(b[:], h[:])
+	return string(b[:])
+}
 
 // ParseSHA256 reads 64 lower-case hex digits.
 func ParseSHA256(s string) (SHA256, error) {

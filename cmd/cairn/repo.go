@@ -21,7 +21,8 @@ func repoCommand() *cobra.Command {
 			}),
 		repoChange("visibility REPO public|private", "Change who sees a repository", []string{"REPO", "VISIBILITY"}, "changed", setVisibility),
 		repoChange("move REPO NS/NAME", "Give a repository another name; the old one leads to it", []string{"REPO", "NS/NAME"}, "moved", moveRepo),
-		repoChange("delete REPO", "Remove a repository for good", []string{"REPO"}, "deleted",
+		repoDeleted(), repoUndelete(),
+		repoChange("delete REPO", "Remove a repository; see undelete", []string{"REPO"}, "deleted",
 			func(ctx context.Context, a *app.App, r *repo.Repo, _ []string) error {
 				return a.Repos().Delete(ctx, operator, r.ID())
 			}),
@@ -125,4 +126,55 @@ func moveRepo(ctx context.Context, a *app.App, r *repo.Repo, args []string) erro
 	to.Type = r.Type
 	_, err := a.Repos().Move(ctx, operator, r.ID(), to)
 	return err
+}
+
+func repoDeleted() *cobra.Command {
+	return &cobra.Command{
+		Use:   "deleted",
+		Short: "List deleted repositories that may be brought back",
+		Args:  exactArgs(),
+		RunE: withApp(func(c *cobra.Command, a *app.App, _ []string) error {
+			t := table(c.OutOrStdout(), "ID", "REPO", "BYTES", "DELETED", "UNTIL")
+			err := a.Repos().Deleted(c.Context(), func(d repo.Deleted) error {
+				until := date(d.Until)
+				if d.Held {
+					until = "held"
+				}
+				row(t, d.RowID, d.ID.Path(), fmt.Sprint(d.Bytes), date(d.At), until)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			return t.Flush()
+		}),
+	}
+}
+
+func repoUndelete() *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:   "undelete ID",
+		Short: "Bring a deleted repository back",
+		Long: "Bring a deleted repository back, with its history, files and settings. Its owner must have room for it. Likes, deploy\n" +
+			"keys, file locks and old names that led to it do not come back. 'cairn repo deleted' lists ids.",
+		Args: exactArgs("ID"),
+		RunE: withApp(func(c *cobra.Command, a *app.App, args []string) error {
+			var to hub.RepoID
+			if name != "" {
+				var ok bool
+				if to, ok = hub.ParseRepoPath(name); !ok || to.Type != hub.Model {
+					return usageError{fmt.Errorf("%q is no new name: write namespace/name", name)}
+				}
+			}
+			r, err := a.Repos().Undelete(c.Context(), operator, args[0], to)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "Repository %s is back.\n", r.ID().Path())
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&name, "name", "", "another name: namespace/name")
+	return c
 }

@@ -136,16 +136,16 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow,
+	a.repos = repo.New(repo.Deps{DB: a.db, Git: a.git, Authz: a.authz, Quota: a.quota, Jobs: a.jobs, Log: a.log, Key: key, DownloadWindow: cfg.DownloadWindow, KeepDeleted: cfg.KeepDeleted,
 		LFS: repo.LFSDefaults{Threshold: cfg.LFS.Threshold, KeepVersions: cfg.LFS.KeepVersions, Suffixes: cfg.LFS.Suffixes,
 			Release: cfg.LFS.Release, ReleaseGrace: cfg.LFS.ReleaseGrace}})
 	a.audit = audit.New(a.db, a.accounts, a.orgs, a.repos)
 	a.profiles = profile.New(profile.Deps{DB: a.db, Blobs: a.blobs, Jobs: a.jobs, SetFullname: a.accounts.SetFullname, Log: a.log})
 	a.content = content.New(a.db, a.git, a.copies, a.xet, a.repos, a.quota, a.jobs, a.log, content.Limits{
 		RegularFile: cfg.Limits.RegularFile, CommitRegular: cfg.Limits.CommitRegular, CommitFiles: int(cfg.Limits.CommitFiles)})
-	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, OwnerRules: ownerRules})
+	a.repos.Attach(repo.Hooks{CheckFile: a.content.CheckFile, ListFiles: a.content.ListFiles, CopyFiles: a.xet.CopyRepo, DropFiles: a.dropFiles, HideFiles: hideFiles, Undeleted: a.undeleted, OwnerRules: ownerRules})
 	a.orgs.Attach(org.Hooks{Renamed: a.repos.RenameOwner, Empty: a.emptyOwner, Mail: a.mail.Enqueue, Admit: a.accounts.AdmitLetter, URL: linkBase(cfg), MayCreate: a.mayCreateOrgs,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, profile.DropOwner, account.DropWords, quota.DropOwner}})
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{repo.CheckOrgDelete, repo.ExpireDeleted, profile.DropOwner, account.DropWords, quota.DropOwner}})
 	a.release = release.New(release.Deps{DB: a.db, Git: a.git, Xet: a.xet, Repos: a.repos, Log: a.log,
 		Mode: release.Mode(cfg.LFS.Release), Grace: cfg.LFS.ReleaseGrace, Keep: cfg.LFS.KeepVersions, Lost: cfg.KeepUncommitted})
 	a.scrub = fsck.NewScrub(a.fsckDeps(), fsck.ScrubOptions{Period: cfg.ScrubPeriod, Rate: cfg.ScrubRate})
@@ -157,7 +157,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) accountOptions() account.Options {
 	return account.Options{
 		Orgs: a.orgs.OrgsOf, TokenLeaked: a.tokenLeaked, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
-		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.DropLiker, profile.DropOwner, account.DropWords, filelock.DropUser, quota.DropOwner},
+		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.ExpireDeleted, repo.DropLiker, profile.DropOwner, account.DropWords, filelock.DropUser, quota.DropOwner},
 		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
 			return a.repos.RenameOwner(ctx, tx, owner, to)
 		},
@@ -204,15 +204,30 @@ func (a *App) quotaDefaults(ctx context.Context, q db.Queryer) (d quota.Defaults
 	return d, err
 }
 
-// dropFiles takes from a repository that is deleted what it has beside git.
+// dropFiles takes from a repository that is deleted for good what it has beside git.
 func (a *App) dropFiles(ctx context.Context, tx *db.Tx, repoID string) error {
-	if err := filelock.DropRepo(ctx, tx, repoID); err != nil {
-		return err
-	}
-	if err := release.DropRepo(ctx, tx, repoID); err != nil {
+	if err := hideFiles(ctx, tx, repoID); err != nil {
 		return err
 	}
 	return a.xet.DeleteRepo(ctx, tx, repoID)
+}
+
+// hideFiles ends what is known of a deleted repository's files beside the files themselves.
+func hideFiles(ctx context.Context, tx *db.Tx, repoID string) error {
+	if err := filelock.DropRepo(ctx, tx, repoID); err != nil {
+		return err
+	}
+	return release.DropRepo(ctx, tx, repoID)
+}
+
+// undeleted counts the large files of a repository that was brought back, and has derived what its files say.
+func (a *App) undeleted(ctx context.Context, tx *db.Tx, repoID string) error {
+	bytes, err := a.xet.Usage(ctx, tx, repoID)
+	if err != nil {
+		return err
+	}
+	a.quota.GrowLarge(ctx, tx, repoID, bytes)
+	return a.content.RefreshLater(ctx, tx, repoID)
 }
 
 // Close ends the services and closes the database.

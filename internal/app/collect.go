@@ -30,3 +30,12 @@ func (a *App) collectLost(ctx context.Context) error {
 
 // Loosen ends the rights to content that repositories have given up.
 func (a *App) Loosen(ctx context.Context) error { return a.xet.Loosen(ctx) }
+
+// purgeRepos is the schedule that removes deleted repositories whose time is over.
+func (a *App) purgeRepos(ctx context.Context) error {
+	n, err := a.repos.Purge(ctx)
+	if n > 0 {
+		a.log.Info("removed deleted repositories for good", "repositories", n)
+	}
+	return err
+}

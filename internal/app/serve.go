@@ -200,6 +200,7 @@ func (a *App) schedule() {
 	a.jobs.Every("account.words", wordsEvery, a.accounts.IndexNames)
 	a.jobs.Every("repo.words", wordsEvery, a.repos.IndexNames)
 	a.jobs.Every("xet.collect", collectXorbsEvery, a.collectXorbs)
+	a.jobs.Every("repo.purge", lookEvery(a.cfg.KeepDeleted), a.purgeRepos)
 	a.jobs.Every("lfs.lost", collectXorbsEvery, a.collectLost)
 	a.jobs.Every("xet.orphans", orphansEvery, func(ctx context.Context) error { _, err := a.xet.NoteOrphans(ctx, false); return err })
 	a.jobs.Every("git.orphans", orphansEvery, a.content.NoteOrphans)

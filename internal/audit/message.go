@@ -44,6 +44,8 @@ var texts = map[string]string{
 
 	"repo.create":        "Created {repo}",
 	"repo.delete":        "Deleted {repo}",
+	"repo.undelete":      "Brought {repo} back",
+	"repo.purge":         "Removed what the deleted {repo} had",
 	"repo.disable":       "Disabled {repo}",
 	"repo.enable":        "Enabled {repo}",
 	"repo.duplicate":     "Duplicated {from} as {repo}",

@@ -41,6 +41,7 @@ type Config struct {
 	KeepUnreachable time.Duration // what no ref reaches stays so long, for its writers
 	CatalogueEvery  time.Duration // how often the rows are written beside the objects; 0: never
 	KeepUnnamed     time.Duration // stored bytes that nothing names stay so long, for requests and backups under way
+	KeepDeleted     time.Duration // a deleted repository may be brought back so long
 	KeepUncommitted time.Duration // large files that no commit names stay so long
 	ScrubPeriod     time.Duration // in which all stored bytes are read and verified once; 0: never
 	ScrubRate       int64         // bytes a second at most, for that
@@ -125,6 +126,7 @@ func Default() *Config {
 		ShutdownTimeout: 30 * time.Second,
 		KeepUnreachable: 24 * time.Hour,
 		KeepUnnamed:     24 * time.Hour,
+		KeepDeleted:     7 * 24 * time.Hour,
 		KeepUncommitted: 7 * 24 * time.Hour,
 		KeepXorbs:       22 * 24 * time.Hour,
 		ScrubPeriod:     30 * 24 * time.Hour,

@@ -77,6 +77,7 @@ func (c *Config) settings() []Setting {
 		{Name: "download-window", Help: "time within which the downloads of a repository by one client count as one", value: duration(&c.DownloadWindow)},
 		{Name: "keep-unreachable", Help: "time that commits which no branch or tag reaches any more are kept, so that writers can bring them back", value: duration(&c.KeepUnreachable)},
 		{Name: "keep-unnamed", Help: "time that stored git data stays after nothing names it any more: longer than a backup takes", value: duration(&c.KeepUnnamed)},
+		{Name: "keep-deleted", Help: "time that a deleted repository may be brought back; 0: it is removed at once", value: duration(&c.KeepDeleted)},
 		{Name: "keep-uncommitted", Help: "time that a repository's large files stay which no commit names: sent and never committed, or named only by history that was collected", value: duration(&c.KeepUncommitted)},
 		{Name: "keep-xorbs", Help: "time that Xet content which no file is made of stays after it was last sent or told of: clients build on it for 21 days without asking", value: duration(&c.KeepXorbs)},
 		{Name: "scrub-period", Help: "time in which all stored bytes are read and verified once; 0: never", value: duration(&c.ScrubPeriod)},

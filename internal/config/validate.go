@@ -190,6 +190,7 @@ func (c *Config) checkTimes() error {
 		between("download-window", c.DownloadWindow, time.Second, 24*time.Hour),
 		between("keep-unreachable", c.KeepUnreachable, 0, 10*365*24*time.Hour),
 		between("keep-unnamed", c.KeepUnnamed, 0, 365*24*time.Hour),
+		between("keep-deleted", c.KeepDeleted, 0, 10*365*24*time.Hour),
 		between("keep-uncommitted", c.KeepUncommitted, 0, 10*365*24*time.Hour),
 		between("keep-xorbs", c.KeepXorbs, 0, 10*365*24*time.Hour),
 		between("scrub-period", c.ScrubPeriod, 0, 10*365*24*time.Hour),

@@ -29,6 +29,11 @@ func (s *Service) enqueueRefresh(ctx context.Context, tx *db.Tx, repoID string) 
 	return s.jobs.Enqueue(ctx, tx, jobs.Job{Kind: jobRefresh, DedupKey: repoID, Payload: repoJob{repoID}, RunAt: s.now().Add(10 * time.Second)})
 }
 
+// RefreshLater has the facts derived after the transaction.
+func (s *Service) RefreshLater(ctx context.Context, tx *db.Tx, repoID string) error {
+	return s.jobs.Enqueue(ctx, tx, jobs.Job{Kind: jobRefresh, DedupKey: repoID, Payload: repoJob{repoID}})
+}
+
 func (s *Service) refreshJob(ctx context.Context, payload json.RawMessage) error {
 	var j repoJob
 	if err := json.Unmarshal(payload, &j); err != nil {

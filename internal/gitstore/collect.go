@@ -44,6 +44,7 @@ func (s *Store) noteDropped(ctx context.Context, tx *db.Tx, repoID string, oid h
 func (s *Store) NeedsCollect(ctx context.Context, before time.Time, after string, limit int) ([]string, error) {
 	ids := []string{}
 	err := s.db.Select(ctx, &ids, `SELECT DISTINCT repo_id FROM git_dropped WHERE dropped_at <= ? AND repo_id > ?
+		AND NOT EXISTS (SELECT 1 FROM repo_deleted d WHERE d.repo_id = git_dropped.repo_id)
 		ORDER BY repo_id LIMIT ?`, before.UnixMicro(), after, limit)
 	return ids, errs.Wrap("gitstore.NeedsCollect", err)
 }

@@ -16,6 +16,8 @@
 //     collect_epoch grows with each, so that a change that builds on what is gone does not land (Publish).
 //   - Caches are keyed by repository and object: knowing an id never reveals another repository's object.
 //
+// Tables: all that begin with git_. repo_deleted is only read, so that upkeep leaves deleted repositories as they are.
+//
 // It must not know users, rights, file rules, LFS storage or HTTP. Blobs that no row names any more are freed by FreeBlobs
 // alone, which must be called with a time further back than the longest request (git/ is the prefix of all
 // keys).

@@ -31,11 +31,11 @@ func sizeClass(size int64) int {
 	return c
 }
 
-// NeedsFold lists repositories with a full size class, by id.
+// NeedsFold lists repositories with a full size class, by id. Those that are deleted and may be brought back stay as they are.
 func (s *Store) NeedsFold(ctx context.Context, limit int) ([]string, error) {
 	ids := []string{}
 	err := s.db.Select(ctx, &ids, `SELECT DISTINCT repo_id FROM (
-		SELECT repo_id FROM git_pack WHERE size < 4294967296
+		SELECT repo_id FROM git_pack WHERE size < 4294967296 AND NOT EXISTS (SELECT 1 FROM repo_deleted d WHERE d.repo_id = git_pack.repo_id)
 		GROUP BY repo_id, CASE WHEN size < 65536 THEN 0 WHEN size < 1048576 THEN 1
 			WHEN size < 16777216 THEN 2 WHEN size < 268435456 THEN 3 ELSE 4 END
 		HAVING COUNT(*) >= ?) AS t ORDER BY repo_id LIMIT ?`, s.o.FoldAt, limit)

@@ -26,6 +26,7 @@ type Deps struct {
 	Key            []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
 	LFS            LFSDefaults      // all of them: configuration has the defaults
 	Now            func() time.Time // nil: time.Now
+	KeepDeleted    time.Duration    // for how long a deleted repository may be brought back; 0: not at all
 }
 
 // LFSDefaults are the server's settings for large files. Sizes are decimal.
@@ -48,6 +49,10 @@ type Hooks struct {
 	CopyFiles func(ctx context.Context, tx *db.Tx, fromID, toID string, named iter.Seq[hub.SHA256]) error
 	// DropFiles takes a repository's rights to large files away; their bytes are collected later.
 	DropFiles func(ctx context.Context, tx *db.Tx, repoID string) error
+	// HideFiles ends what is known of a deleted repository's large files beside the files themselves: locks, notes.
+	HideFiles func(ctx context.Context, tx *db.Tx, repoID string) error
+	// Undeleted counts the large files of a repository that was brought back, and has derived what its files say.
+	Undeleted func(ctx context.Context, tx *db.Tx, repoID string) error
 	// OwnerRules are what the owner of a repository has decided for all of theirs; nil: nobody has decided anything.
 	OwnerRules func(ctx context.Context, q db.Queryer, ownerID string) (OwnerRules, error)
 }
@@ -65,6 +70,8 @@ type Service struct {
 	now    func() time.Time
 	hooks  Hooks
 
+	keepDeleted time.Duration
+
 	found     *findCache
 	infos     *infoCache
 	tags      tagCache
@@ -73,7 +80,7 @@ type Service struct {
 
 // New builds the service. Attach completes it.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, quota: d.Quota, log: d.Log, key: d.Key, lfs: d.LFS, now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow}
+	s := &Service{db: d.DB, git: d.Git, authz: d.Authz, quota: d.Quota, log: d.Log, key: d.Key, lfs: d.LFS, now: d.Now, found: newFindCache(d.DB), infos: newInfoCache(d.DB), window: d.DownloadWindow, keepDeleted: d.KeepDeleted}
 	if s.lfs.Suffixes == nil {
 		s.lfs.Suffixes = []string{} // a list in JSON, if an empty one
 	}

@@ -7,9 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/content"
+	"github.com/cairnhub/cairn/internal/hold"
+	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
+	"github.com/cairnhub/cairn/internal/release"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // Tidy removes at once from git's storage what is not needed any more.
@@ -37,26 +42,143 @@ func apart(ctx context.Context, cfg *config.Config, log *slog.Logger, f func(a *
 	return f(a)
 }
 
-// GC does now what a running hub does over time, beside one or without, and says what it did.
-func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer) error {
-	return apart(ctx, cfg, log, func(a *App) error { return a.gc(ctx, w) })
+// GCOptions are what the command line says.
+type GCOptions struct {
+	DryRun bool // say what would go, and let it be
+	JSON   bool
 }
 
-func (a *App) gc(ctx context.Context, w io.Writer) error {
-	cfg := a.cfg
-	t, err := a.Tidy(ctx, content.Keep{Unreachable: cfg.KeepUnreachable, Unnamed: cfg.KeepUnnamed})
+// GC does now what a running hub does over time, beside one or without, and says what it did. It may be stopped at any moment
+// and run again.
+func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, o GCOptions, w io.Writer) error {
+	return apart(ctx, cfg, log, func(a *App) error {
+		r, err := a.Collect(ctx, o.DryRun)
+		if err != nil {
+			return err
+		}
+		if err := r.write(w, o.JSON); err != nil {
+			return err
+		}
+		if n := len(r.Failures); n > 0 {
+			return fmt.Errorf("%d repositories were not collected: see above, and run it again", n)
+		}
+		return nil
+	})
+}
+
+// Collect removes all that is not needed any more and whose time is over. A dry run only says what.
+func (a *App) Collect(ctx context.Context, dry bool) (*GCReport, error) {
+	r := &GCReport{DryRun: dry, Deleted: []GCDeleted{}, Lost: []GCLost{}, At: time.Now().UTC(), keepUnnamed: a.cfg.KeepUnnamed}
+	for _, step := range []func(context.Context, *GCReport) error{a.gcHolds, a.gcDeleted, a.gcReleased, a.gcGit, a.gcLost, a.gcXorbs, a.gcPictures} {
+		if err := step(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (a *App) gcHolds(ctx context.Context, r *GCReport) error {
+	list, err := hold.List(ctx, a.db)
+	for _, h := range list {
+		if h.RepoID == "" {
+			r.HeldBy = append(r.HeldBy, h.Kind+" "+h.ID)
+		}
+	}
+	return err
+}
+
+// gcDeleted removes repositories that were deleted long ago.
+func (a *App) gcDeleted(ctx context.Context, r *GCReport) (err error) {
+	if !r.DryRun {
+		if r.Purged, err = a.repos.Purge(ctx); err != nil {
+			return err
+		}
+	}
+	return a.repos.Deleted(ctx, func(d repo.Deleted) error {
+		due := !d.Held && !d.Until.After(r.At)
+		if due && r.DryRun {
+			r.Purged++
+		}
+		r.Deleted = append(r.Deleted, GCDeleted{ID: d.RowID, Repo: d.ID.Path(), Owner: d.ID.Namespace, Bytes: d.Bytes, Until: d.Until, Held: d.Held, Due: due})
+		return nil
+	})
+}
+
+// gcReleased gives old versions of large files up. What it would, 'cairn lfs release' says.
+func (a *App) gcReleased(ctx context.Context, r *GCReport) error {
+	if r.DryRun {
+		return nil
+	}
+	done, err := a.release.All(ctx)
+	r.Versions = GCCount{done.Files, done.Bytes}
+	return err
+}
+
+func (a *App) gcGit(ctx context.Context, r *GCReport) error {
+	tidy := a.content.Tidy
+	if r.DryRun {
+		tidy = a.content.WouldTidy
+	}
+	t, err := tidy(ctx, content.Keep{Unreachable: a.cfg.KeepUnreachable, Unnamed: a.cfg.KeepUnnamed})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "removed %d git objects that nothing reaches from %d repositories\n", t.Objects, t.Repos)
-	fmt.Fprintf(w, "found %d packs that no repository names\n", t.Orphans)
-	fmt.Fprintf(w, "freed %d packs, %d bytes; %d packs, %d bytes wait for their time (keep-unnamed %s)\n",
-		t.Freed.Packs, t.Freed.Bytes, t.Waiting.Packs, t.Waiting.Bytes, cfg.KeepUnnamed)
+	r.Git = GCGit{Repositories: t.Repos, Objects: GCCount{t.Objects, t.Bytes}, Orphans: t.Orphans,
+		Freed: GCCount{t.Freed.Packs, t.Freed.Bytes}, Waiting: GCCount{t.Waiting.Packs, t.Waiting.Bytes}}
 	for _, err := range t.Failures {
-		fmt.Fprintln(w, "not collected:", err)
-	}
-	if t.Skipped > 0 {
-		return fmt.Errorf("%d repositories were not collected: see above, and run it again", t.Skipped)
+		r.Failures = append(r.Failures, err.Error())
 	}
 	return nil
+}
+
+func (a *App) gcLost(ctx context.Context, r *GCReport) error {
+	_, err := a.release.Lost(ctx, r.DryRun, func(in release.LostIn) {
+		l := GCLost{Repo: in.Name.Path(), Owner: in.Name.Namespace, Files: in.Files, Bytes: in.Bytes, Due: GCCount{in.DueFiles, in.DueBytes}, Held: in.Held, TooLarge: in.TooLarge}
+		if !in.Next.IsZero() {
+			l.Next = &in.Next
+		}
+		r.Lost = append(r.Lost, l)
+	})
+	return err
+}
+
+func (a *App) gcXorbs(ctx context.Context, r *GCReport) error {
+	if !r.DryRun {
+		if err := a.xet.CollectParts(ctx, lfsapi.PartLife); err != nil {
+			return err
+		}
+		if err := a.xet.Loosen(ctx); err != nil {
+			return err
+		}
+	}
+	buried, err := a.xet.CollectXorbs(ctx, a.cfg.KeepXorbs, r.DryRun)
+	if err != nil {
+		return err
+	}
+	orphans, err := a.xet.NoteOrphans(ctx, r.DryRun)
+	if err != nil {
+		return err
+	}
+	if !r.DryRun {
+		freed, err := a.xet.FreeXorbs(ctx)
+		if err != nil {
+			return err
+		}
+		r.Xorbs.Freed = GCCount{freed.Xorbs, freed.Bytes}
+	}
+	w, err := a.xet.Waiting(ctx)
+	r.Xorbs.Unused, r.Xorbs.Orphans = GCCount{buried.Xorbs, buried.Bytes}, GCCount{orphans.Xorbs, orphans.Bytes}
+	r.Xorbs.Waiting, r.Xorbs.Graves = GCCount{w.Unused.Xorbs, w.Unused.Bytes}, GCCount{w.Graves.Xorbs, w.Graves.Bytes}
+	if !w.Oldest.IsZero() {
+		next := w.Oldest.Add(a.cfg.KeepXorbs)
+		r.Xorbs.Next = &next
+	}
+	return err
+}
+
+func (a *App) gcPictures(ctx context.Context, r *GCReport) error {
+	if r.DryRun {
+		return nil
+	}
+	return a.profiles.Collect(ctx)
 }

@@ -103,7 +103,8 @@ type Keep struct {
 type Tidied struct {
 	Repos    int // of which something was removed
 	Objects  int
-	Orphans  int // packs without a row
+	Bytes    int64 // of packs before less those after; of WouldTidy, of the objects before compression
+	Orphans  int   // packs without a row
 	Freed    gitstore.Freed
 	Skipped  int // repositories that changed too fast, or could not be collected
 	Waiting  gitstore.Freed
@@ -121,7 +122,7 @@ func (s *Service) Tidy(ctx context.Context, keep Keep) (t Tidied, err error) {
 		case err != nil:
 			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
 		case done.Objects > 0:
-			t.Repos, t.Objects = t.Repos+1, t.Objects+done.Objects
+			t.Repos, t.Objects, t.Bytes = t.Repos+1, t.Objects+done.Objects, t.Bytes+done.Bytes
 		}
 		return nil
 	})
@@ -136,6 +137,31 @@ func (s *Service) Tidy(ctx context.Context, keep Keep) (t Tidied, err error) {
 	}
 	if err == nil {
 		err = s.db.Settle(ctx)
+	}
+	return t, err
+}
+
+// WouldTidy says what Tidy would do, without looking for packs that have no row.
+func (s *Service) WouldTidy(ctx context.Context, keep Keep) (t Tidied, err error) {
+	before := s.now().Add(-keep.Unreachable)
+	err = s.eachDropped(ctx, before, func(id string) error {
+		dead, err := s.git.Unreachable(ctx, id, before)
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case isNotFound(err):
+		case err != nil:
+			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
+		case dead.Objects > 0:
+			t.Repos, t.Objects, t.Bytes = t.Repos+1, t.Objects+dead.Objects, t.Bytes+dead.Bytes
+		}
+		return nil
+	})
+	if err == nil {
+		t.Freed, err = s.git.WouldFree(ctx, s.now().Add(-keep.Unnamed))
+	}
+	if err == nil {
+		t.Waiting, err = s.git.Garbage(ctx)
 	}
 	return t, err
 }

@@ -112,6 +112,14 @@ type collection struct {
 	s      *Store
 	id     string
 	before int64 // unix microseconds
+	dry    bool
+}
+
+// Unreachable says what Collect would remove: objects, and their bytes before compression.
+func (s *Store) Unreachable(ctx context.Context, repoID string, before time.Time) (Collected, error) {
+	c := &collection{s: s, id: repoID, before: before.UnixMicro(), dry: true}
+	done, err := c.run(ctx)
+	return done, errs.Wrap("gitstore.Unreachable", err)
 }
 
 func (c *collection) run(ctx context.Context) (done Collected, err error) {
@@ -135,6 +143,9 @@ func (c *collection) run(ctx context.Context) (done Collected, err error) {
 		if err != nil {
 			return done, err
 		}
+		if c.dry {
+			return done, nil
+		}
 		return done, c.s.db.Tx(ctx, func(tx *db.Tx) error { return c.forget(ctx, tx) })
 	}
 	roots, err := c.roots(ctx, c.s.db)
@@ -144,6 +155,9 @@ func (c *collection) run(ctx context.Context) (done Collected, err error) {
 	m, err := c.s.mark(ctx, c.id, roots)
 	if err != nil {
 		return done, err
+	}
+	if c.dry {
+		return m.dead(), nil
 	}
 	return c.sweep(ctx, m)
 }

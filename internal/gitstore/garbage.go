@@ -255,6 +255,17 @@ func (s *Store) noteOrphans(ctx context.Context, rows []garbageRow) (n int, err 
 	})
 }
 
+// WouldFree is what FreeBlobs would delete, if nobody held the hub.
+func (s *Store) WouldFree(ctx context.Context, since time.Time) (g Freed, err error) {
+	var row struct {
+		Packs int   `db:"packs"`
+		Bytes int64 `db:"bytes"`
+	}
+	err = s.db.Get(ctx, &row, `SELECT COUNT(*) AS packs, CAST(COALESCE(SUM(g.size), 0) AS BIGINT) AS bytes FROM git_garbage g
+		WHERE g.unnamed_at <= ? AND NOT EXISTS (SELECT 1 FROM git_pack p WHERE p.pack_key = g.pack_key AND p.pack_key <> '')`, since.UnixMicro())
+	return Freed{row.Packs, row.Bytes}, errs.Wrap("gitstore.WouldFree", err)
+}
+
 // Garbage is what waits to be freed.
 func (s *Store) Garbage(ctx context.Context) (g Freed, err error) {
 	var row struct {

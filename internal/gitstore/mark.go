@@ -121,6 +121,20 @@ func (m *marking) victims() (victims []*pack, garbage int) {
 	return victims, garbage
 }
 
+// dead counts what is not needed.
+func (m *marking) dead() (c Collected) {
+	victims, garbage := m.victims()
+	c.Packs, c.Objects = len(victims), garbage
+	for _, p := range victims {
+		for i := range p.cat.Len() {
+			if !m.live(p.cat.OID(i)) {
+				c.Bytes += p.cat.Size(i)
+			}
+		}
+	}
+	return c
+}
+
 // drain walks on until nothing is left.
 func (w *reachWalk) drain(ctx context.Context) error {
 	for w.queue.Len() > 0 {

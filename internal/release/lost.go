@@ -52,12 +52,16 @@ type LostIn struct {
 }
 
 // Lost looks at the repositories that have changed since it last did, notes files that no commit names, and gives up those that
-// it noted long enough ago. With dry it only says what it would do, of all repositories that have something to give up. Each is told what there is of
-// a repository that has any.
+// it noted long enough ago. With dry it only says what it would do. each, if not nil, is told of every repository that has such
+// files, those included of which nothing is due yet.
 func (s *Service) Lost(ctx context.Context, dry bool, each func(LostIn)) (done Released, err error) {
+	query := selectChanged
+	if each != nil {
+		query = selectChangedOrNoted
+	}
 	for after := ""; ; {
 		var rows []changedRow
-		if err := s.DB.Select(ctx, &rows, selectChanged, after, s.Now().UnixMicro(), reposAtOnce); err != nil || len(rows) == 0 {
+		if err := s.DB.Select(ctx, &rows, query, after, s.Now().UnixMicro(), reposAtOnce); err != nil || len(rows) == 0 {
 			return done, errs.Wrap("release.Lost", err)
 		}
 		for _, row := range rows {

@@ -39,6 +39,13 @@ const (
 		LEFT JOIN release_lost_scan s ON s.repo_id = q.repo_id
 		WHERE q.large > 0 AND q.repo_id > ? AND (s.repo_id IS NULL OR s.large <> q.large OR s.pack_seq <> g.pack_seq
 		OR s.collect_epoch <> g.collect_epoch OR s.look_at <= ?) ORDER BY q.repo_id LIMIT ?`
+
+	// The same with those of which something is noted.
+	selectChangedOrNoted = `SELECT q.repo_id, q.large, g.pack_seq, g.collect_epoch FROM quota_repo q JOIN git_repo g ON g.repo_id = q.repo_id
+		LEFT JOIN release_lost_scan s ON s.repo_id = q.repo_id
+		WHERE q.large > 0 AND q.repo_id > ? AND (s.repo_id IS NULL OR s.large <> q.large OR s.pack_seq <> g.pack_seq
+		OR s.collect_epoch <> g.collect_epoch OR s.look_at <= ? OR EXISTS (SELECT 1 FROM release_lost l WHERE l.repo_id = q.repo_id))
+		ORDER BY q.repo_id LIMIT ?`
 )
 
 func getNoted(ctx context.Context, q db.Queryer, statement, repoID string) (map[xet.Hash]time.Time, error) {

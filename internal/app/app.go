@@ -122,7 +122,7 @@ func (a *App) build(ctx context.Context) error {
 	share := shareCache(cfg)
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: share.packs, Grow: a.quota.GrowPacks})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: share.copies})
-	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, Grow: a.quota.GrowLarge, Wanted: release.Wanted})
+	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, RewriteBelow: rewriteBelow(cfg), Grow: a.quota.GrowLarge, Wanted: release.Wanted})
 	a.accounts = account.New(a.db, a.accountOptions())
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
 	mailKey, err := a.accounts.Secret(ctx, "mail")

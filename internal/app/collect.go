@@ -2,12 +2,22 @@ package app
 
 import (
 	"context"
+
+	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 // collectXorbs is the schedule that frees Xet content which nothing needs.
 func (a *App) collectXorbs(ctx context.Context) error {
 	if err := a.xet.Loosen(ctx); err != nil {
 		return err
+	}
+	rewritten, err := a.rewriteThin(ctx)
+	if err != nil {
+		return err
+	}
+	if rewritten.Xorbs > 0 {
+		a.log.Info("wrote xorbs again of which little is left", "xorbs", rewritten.Xorbs, "before", rewritten.Before, "after", rewritten.After)
 	}
 	buried, err := a.xet.CollectXorbs(ctx, a.cfg.KeepXorbs, false)
 	if buried.Xorbs > 0 {
@@ -38,4 +48,21 @@ func (a *App) purgeRepos(ctx context.Context) error {
 		a.log.Info("removed deleted repositories for good", "repositories", n)
 	}
 	return err
+}
+
+// rewriteThin writes xorbs again of which little is left, and ends the rights to the old ones.
+func (a *App) rewriteThin(ctx context.Context) (xetstore.Rewritten, error) {
+	done, err := a.xet.RewriteThin(ctx, a.cfg.KeepXorbs)
+	if err == nil && done.Xorbs > 0 {
+		err = a.xet.Loosen(ctx)
+	}
+	return done, err
+}
+
+// rewriteBelow is the percentage as the store takes it.
+func rewriteBelow(cfg *config.Config) int {
+	if cfg.RewriteBelow == 0 {
+		return -1
+	}
+	return int(cfg.RewriteBelow)
 }

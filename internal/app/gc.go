@@ -150,6 +150,11 @@ func (a *App) gcXorbs(ctx context.Context, r *GCReport) error {
 		if err := a.xet.Loosen(ctx); err != nil {
 			return err
 		}
+		again, err := a.rewriteThin(ctx)
+		if err != nil {
+			return err
+		}
+		r.Xorbs.Rewritten, r.Xorbs.Saved = again.Xorbs, again.Before-again.After
 	}
 	buried, err := a.xet.CollectXorbs(ctx, a.cfg.KeepXorbs, r.DryRun)
 	if err != nil {

@@ -71,9 +71,13 @@ type GCLost struct {
 
 // GCXorbs is about the content of large files.
 type GCXorbs struct {
-	Unused  GCCount    `json:"unused"`  // taken out of the rows
-	Orphans GCCount    `json:"orphans"` // without a row
-	Freed   GCCount    `json:"freed"`
+	Unused  GCCount `json:"unused"`  // taken out of the rows
+	Orphans GCCount `json:"orphans"` // without a row
+	Freed   GCCount `json:"freed"`
+	// Rewritten are those of which little was left and that were written again; Saved are the bytes that their old ones will free.
+	Rewritten int   `json:"rewritten"`
+	Saved     int64 `json:"saved"`
+
 	Graves  GCCount    `json:"graves"`         // out of the rows, and not deleted yet
 	Waiting GCCount    `json:"waiting"`        // that nothing needs and whose time is not over
 	Next    *time.Time `json:"next,omitempty"` // when the first of those is due
@@ -113,6 +117,9 @@ func (r *GCReport) write(w io.Writer, asJSON bool) error {
 	r.sayLost(say, did)
 	say("%s that no file is made of; %s are waiting%s", did("took ", "would take ")+r.Xorbs.Unused.of("xorbs"), r.Xorbs.Waiting.of("more"), nextText(r.Xorbs.Next))
 	say("found %s without a row", r.Xorbs.Orphans.of("xorbs"))
+	if !r.DryRun {
+		say("wrote %d xorbs again of which little is left; %s will be free when nobody can remember the old ones", r.Xorbs.Rewritten, quota.Bytes(r.Xorbs.Saved))
+	}
 	say("freed %s; %s are out of the rows and not deleted yet", r.Xorbs.Freed.of("xorbs"), r.Xorbs.Graves.of("more"))
 	for _, f := range r.Failures {
 		say("not collected: %s", f)

@@ -45,6 +45,7 @@ type Config struct {
 	KeepUncommitted time.Duration // large files that no commit names stay so long
 	ScrubPeriod     time.Duration // in which all stored bytes are read and verified once; 0: never
 	ScrubRate       int64         // bytes a second at most, for that
+	RewriteBelow    int64         // percent of a xorb's bytes
 	KeepXorbs       time.Duration // Xet content that no file is made of stays so long after it was last sent, named or told of
 
 	// Process is no setting: what the process was left by whoever started it.
@@ -128,6 +129,7 @@ func Default() *Config {
 		KeepUnnamed:     24 * time.Hour,
 		KeepDeleted:     7 * 24 * time.Hour,
 		KeepUncommitted: 7 * 24 * time.Hour,
+		RewriteBelow:    25,
 		KeepXorbs:       22 * 24 * time.Hour,
 		ScrubPeriod:     30 * 24 * time.Hour,
 		ScrubRate:       50_000_000,

@@ -83,6 +83,7 @@ func (c *Config) settings() []Setting {
 		{Name: "scrub-period", Help: "time in which all stored bytes are read and verified once; 0: never", value: duration(&c.ScrubPeriod)},
 		{Name: "scrub-rate", Help: "how much of them is read in a second at most", value: size(&c.ScrubRate)},
 		{Name: "catalogue-every", Help: "how often all rows are written beside the objects, so that a lost database can be made again; 0: never", value: duration(&c.CatalogueEvery)},
+		{Name: "rewrite-below", Help: "percent of a stored object of large files' content below which what files still name of it is written anew; 0: never", value: number(&c.RewriteBelow)},
 		{Name: "shutdown-timeout", Help: "time that requests under way get to finish when the hub stops", value: duration(&c.ShutdownTimeout)},
 	}
 }

@@ -191,6 +191,7 @@ func (c *Config) checkTimes() error {
 		between("keep-unreachable", c.KeepUnreachable, 0, 10*365*24*time.Hour),
 		between("keep-unnamed", c.KeepUnnamed, 0, 365*24*time.Hour),
 		between("keep-deleted", c.KeepDeleted, 0, 10*365*24*time.Hour),
+		percent("rewrite-below", c.RewriteBelow),
 		between("keep-uncommitted", c.KeepUncommitted, 0, 10*365*24*time.Hour),
 		between("keep-xorbs", c.KeepXorbs, 0, 10*365*24*time.Hour),
 		between("scrub-period", c.ScrubPeriod, 0, 10*365*24*time.Hour),
@@ -217,6 +218,13 @@ func oneOf(name, v string, allowed ...string) error {
 func atLeast(name string, v, least int64, text string) error {
 	if v < least {
 		return fmt.Errorf("%s: must be at least %s", name, text)
+	}
+	return nil
+}
+
+func percent(name string, v int64) error {
+	if v < 0 || v > 100 {
+		return fmt.Errorf("%s: %d is no percentage from 0 to 100", name, v)
 	}
 	return nil
 }

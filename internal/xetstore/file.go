@@ -3,6 +3,7 @@ package xetstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -143,13 +144,19 @@ type termsKey struct {
 	file   xet.Hash
 }
 
+// keptTerms are terms that are remembered. They may be of xorbs that were written again since, which live for longer than they do.
+type keptTerms struct {
+	segments []xet.Segment
+	until    time.Time
+}
+
 func termsWeight(segments []xet.Segment) int64 { return 64 + 48*int64(len(segments)) }
 
 // termsOf returns what a file is made of in its repository.
 func (s *Store) termsOf(ctx context.Context, f File) ([]xet.Segment, error) {
 	key := termsKey{f.RepoID, f.Hash}
-	if t, ok := s.terms.Get(key); ok {
-		return t, nil
+	if t, ok := s.terms.Get(key); ok && s.now().Before(t.until) {
+		return t.segments, nil
 	}
 	b, found, err := getTerms(ctx, s.db, f.RepoID, f.Hash)
 	if err != nil {
@@ -163,7 +170,7 @@ func (s *Store) termsOf(ctx context.Context, f File) ([]xet.Segment, error) {
 		return nil, s.damaged("terms of file "+f.Hash.String(), err)
 	}
 	if w := termsWeight(segments); w <= s.maxTerms {
-		s.terms.Put(key, segments, w)
+		s.terms.Put(key, keptTerms{segments, s.now().Add(termsLife)}, w)
 	}
 	return segments, nil
 }

@@ -19,15 +19,30 @@ func (s *Store) GiveUp(ctx context.Context, tx *db.Tx, repoID string, files []Fi
 			shas = append(shas, files[i].SHA256)
 		}
 	}
-	if err := s.unlink(ctx, tx, repoID, hashes, shas); err != nil {
+	lists, err := selectTermLists(ctx, tx, repoID, hashes)
+	if err == nil {
+		err = s.unlink(ctx, tx, repoID, hashes, shas, lists)
+	}
+	if err != nil {
 		return errs.Wrap("xetstore.GiveUp", err)
 	}
-	_, err := tx.Exec(ctx, noteLoose, repoID, s.micros())
+	_, err = tx.Exec(ctx, noteLoose, repoID, s.micros())
 	return errs.Wrap("xetstore.GiveUp", err)
 }
 
-// unlink takes files out of a repository's rows, but not what they were made of.
-func (s *Store) unlink(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, gone []hub.SHA256) error {
+// unlink takes files out of a repository's rows, but not the right to what they were made of. lists are their terms.
+func (s *Store) unlink(ctx context.Context, tx *db.Tx, repoID string, files []xet.Hash, gone []hub.SHA256, lists map[xet.Hash][]byte) error {
+	var xorbs []xet.Hash
+	for h, terms := range lists {
+		segments, err := xet.DecodeTerms(terms)
+		if err != nil {
+			return s.damaged("terms of file "+h.String(), err)
+		}
+		xorbs = append(xorbs, xorbsOf(segments)...)
+	}
+	if err := insertThin(ctx, tx, unique(xorbs), s.micros()); err != nil {
+		return err
+	}
 	rows, err := selectIn[xet.Hash, fileRow](ctx, tx, selectRepoByHash, repoID, unique(files))
 	if err != nil {
 		return err
@@ -97,9 +112,6 @@ func (s *Store) loosen(ctx context.Context, r looseRow) error {
 				return err
 			}
 			again = again || len(still) < len(some)
-			if err := insertThin(ctx, tx, still, s.micros()); err != nil {
-				return err
-			}
 			return unlinkXorbs(ctx, tx, r.RepoID, still)
 		})
 		if err != nil {

@@ -158,14 +158,11 @@ func (s *Store) removeFiles(ctx context.Context, tx *db.Tx, repoID string, files
 	if err != nil {
 		return err
 	}
-	if err := s.unlink(ctx, tx, repoID, files, shas); err != nil {
+	if err := s.unlink(ctx, tx, repoID, files, shas, lists); err != nil {
 		return err
 	}
 	xorbs, err := s.unusedXorbs(ctx, tx, repoID, lists)
 	if err != nil {
-		return err
-	}
-	if err := insertThin(ctx, tx, xorbs, s.micros()); err != nil {
 		return err
 	}
 	return unlinkXorbs(ctx, tx, repoID, xorbs)

@@ -37,7 +37,24 @@ func (s *Store) register(ctx context.Context, tx *db.Tx, repoID string, g *regis
 	if err := s.linkXorbs(ctx, tx, repoID, files, now); err != nil {
 		return err
 	}
+	if err := keepLed(ctx, tx, g.chunks, now); err != nil {
+		return err
+	}
 	return insertChunks(ctx, tx, uniqueChunks(g.chunks))
+}
+
+// keepLed touches the xorbs that chunks are to lead to: a shard may list some that none of its files is made of.
+func keepLed(ctx context.Context, tx *db.Tx, chunks []chunkRow, now int64) error {
+	xorbs := make([]xet.Hash, len(chunks))
+	for i := range chunks {
+		xorbs[i] = chunks[i].xorb
+	}
+	xorbs = unique(xorbs)
+	n, err := touchXorbs(ctx, tx, xorbs, now)
+	if err == nil && n != int64(len(xorbs)) {
+		err = collected()
+	}
+	return err
 }
 
 // growBy tells of the files that a repository is about to get, and of the bytes of those that it does not have yet.
@@ -149,6 +166,9 @@ func (s *Store) linkXorbs(ctx context.Context, tx *db.Tx, repoID string, files [
 
 // DeleteRepo takes a repository's rights away. The bytes stay for the collector.
 func (s *Store) DeleteRepo(ctx context.Context, tx *db.Tx, repoID string) error {
+	if _, err := tx.Exec(ctx, noteThinOf, s.micros(), repoID); err != nil { // others may need little of what they share with it
+		return errs.Wrap("xetstore.DeleteRepo", err)
+	}
 	for _, statement := range []string{deleteRepoFiles, deleteRepoXorbs, deleteRepoNames, deleteRepoGone, deleteRepoLoose} {
 		if _, err := tx.Exec(ctx, statement, repoID); err != nil {
 			return errs.Wrap("xetstore.DeleteRepo", err)

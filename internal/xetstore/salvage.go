@@ -164,7 +164,7 @@ func (m *Mend) writeSalvage(ctx context.Context, h xet.Hash) (*xet.Index, error)
 	if _, err := up.Write(x.AppendTrailer(nil)); err != nil {
 		return nil, err
 	}
-	return x, m.enlist(ctx, up, x, since)
+	return x, m.s.enlist(ctx, up, x, since)
 }
 
 // copyParts writes the chunks and returns the hash of the xorb that they make.
@@ -186,14 +186,14 @@ func copyParts(p *partList, w io.Writer) (xet.Hash, error) {
 }
 
 // enlist makes an upload a xorb that nobody has sent: only who reads a repository that is made of it knows it.
-func (m *Mend) enlist(ctx context.Context, up blob.Upload, x *xet.Index, since int64) error {
+func (s *Store) enlist(ctx context.Context, up blob.Upload, x *xet.Index, since int64) error {
 	stored := up.Size()
-	unlock, err := m.s.commits.Take(ctx, x.Hash)
+	unlock, err := s.commits.Take(ctx, x.Hash)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	anew, err := m.s.commitBody(ctx, up, x.Hash)
+	anew, err := s.commitBody(ctx, up, x.Hash)
 	if err != nil {
 		return err
 	}
@@ -203,8 +203,8 @@ func (m *Mend) enlist(ctx context.Context, up blob.Upload, x *xet.Index, since i
 			chunks = append(chunks, chunkRow{c.Hash, x.Hash})
 		}
 	}
-	return m.s.db.Tx(ctx, func(tx *db.Tx) error {
-		now := m.s.micros()
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		now := s.micros()
 		if !anew {
 			_, err := touchXorbs(ctx, tx, []xet.Hash{x.Hash}, now)
 			return err

@@ -23,6 +23,17 @@ const (
 	deleteRepoLoose   = "DELETE FROM xet_repo_loose WHERE repo_id = ?"
 	selectRepoTouches = "SELECT x.hash, x.touched_at FROM xet_repo_xorb m JOIN xet_xorb x ON x.hash = m.xorb WHERE m.repo_id = ?"
 
+	selectThin = `SELECT x.hash, x.touched_at, x.stored_size FROM xet_thin t JOIN xet_xorb x ON x.hash = t.xorb
+		WHERE t.xorb > ? AND x.touched_at < ? AND x.damaged_at IS NULL
+		AND EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)
+		AND NOT EXISTS (SELECT 1 FROM xet_part_xorb p WHERE p.xorb = x.hash) ORDER BY t.xorb LIMIT ?`
+	selectThinRepos = "SELECT DISTINCT repo_id FROM xet_repo_xorb WHERE xorb IN (?) ORDER BY repo_id"
+	selectFileTerms = "SELECT file, terms FROM xet_repo_file WHERE repo_id = ?"
+	selectLeading   = "SELECT chunk FROM xet_chunk WHERE xorb = ?"
+	deleteLeading   = "DELETE FROM xet_chunk WHERE xorb = ?"
+	noteThinOf      = `INSERT INTO xet_thin (xorb, noted_at) SELECT m.xorb, CAST(? AS BIGINT) FROM xet_repo_xorb m WHERE m.repo_id = ?
+		AND EXISTS (SELECT 1 FROM xet_repo_xorb o WHERE o.xorb = m.xorb AND o.repo_id <> m.repo_id) ON CONFLICT DO NOTHING`
+
 	fragInsertThin = "INSERT INTO xet_thin (xorb, noted_at) VALUES "
 
 	selectHere      = "SELECT hash FROM xet_xorb WHERE hash IN (?)"
@@ -65,4 +76,10 @@ func selectUnusedOf(ctx context.Context, q db.Queryer, list []oldXorb, before in
 func insertThin(ctx context.Context, tx *db.Tx, xorbs []xet.Hash, now int64) error {
 	return insertRows(ctx, tx, fragInsertThin, 2, " ON CONFLICT DO NOTHING",
 		len(xorbs), func(i int) []any { return []any{xorbs[i][:], now} })
+}
+
+// replaceTerms changes what files of a repository are made of; it has all of them.
+func replaceTerms(ctx context.Context, tx *db.Tx, repoID string, rows []fileRow, now int64) error {
+	return insertRows(ctx, tx, fragInsertRepoFiles, 4, " ON CONFLICT (repo_id, file) DO UPDATE SET terms = excluded.terms",
+		len(rows), func(i int) []any { return []any{repoID, rows[i].Hash, now, nonNil(rows[i].terms)} })
 }

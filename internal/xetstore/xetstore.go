@@ -28,6 +28,9 @@ type Options struct {
 	Hashes int
 	// Unfinished bounds the bytes that a user's unfinished uploads take: parts, and xorbs that no shard has named yet; 0: 2 TB.
 	Unfinished int64
+	// RewriteBelow is the part of a xorb's bytes, in percent, below which what files still name of it is written as a xorb of its own;
+	// 0: 25; negative: never.
+	RewriteBelow int
 	// ClockSkew is how far the clocks of nodes may be apart; 0: 2 minutes.
 	ClockSkew time.Duration
 	// Grow is told in each transaction by how many bytes the files of a repository grow, or shrink. DeleteRepo tells
@@ -46,6 +49,8 @@ const (
 	shardsAtOnce      = 4
 	defaultClockSkew  = 2 * time.Minute
 
+	defaultRewriteBelow = 25
+
 	defaultUnfinished = 2_000_000_000_000
 )
 
@@ -58,7 +63,7 @@ type Store struct {
 	now   func() time.Time
 
 	indexes  *lru.Cache[xet.Hash, *xet.Index]
-	terms    *lru.Cache[termsKey, []xet.Segment]
+	terms    *lru.Cache[termsKey, keptTerms]
 	maxTerms int64 // bytes of a list that is kept, so that one file does not push out all others
 	files    *db.Memo[fileKey, foundFile]
 
@@ -70,6 +75,7 @@ type Store struct {
 	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
 	maxUnfinished           int64
 	skew                    time.Duration
+	rewriteBelow            int64 // percent
 
 	freedXorbs, freedBytes atomic.Int64
 
@@ -94,7 +100,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	}
 	s.indexes = lru.New[xet.Hash, *xet.Index](or(o.IndexCache, defaultIndexCache))
 	termCache := or(o.TermCache, defaultTermCache)
-	s.terms, s.maxTerms = lru.New[termsKey, []xet.Segment](termCache), termCache/2
+	s.terms, s.maxTerms = lru.New[termsKey, keptTerms](termCache), termCache/2
 	s.files = db.NewMemo[fileKey](d, fileMemo, func(foundFile) int64 { return foundFileWeight })
 	s.hurt.memo = db.NewMemo[struct{}](d, 1, func(bool) int64 { return 1 })
 	s.uploads = slot.Of(or(o.Uploads, defaultUploads))
@@ -102,6 +108,10 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.commits = slot.PerKey[xet.Hash](1)
 	s.summing = slot.PerKey[string](1)
 	s.maxUnfinished = or(o.Unfinished, defaultUnfinished)
+	s.rewriteBelow = int64(o.RewriteBelow)
+	if s.rewriteBelow == 0 {
+		s.rewriteBelow = defaultRewriteBelow
+	}
 	s.skew = or(o.ClockSkew, defaultClockSkew)
 	s.shards = slot.Of(shardsAtOnce)
 	s.hashes = slot.Of(or(o.Hashes, defaultHashes))

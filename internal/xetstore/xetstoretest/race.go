@@ -32,12 +32,12 @@ type Race struct {
 	objects [][]byte
 
 	Acknowledged, Refused, Missing atomic.Int64
-	Collections                    atomic.Int64
+	Collections, Rewritten         atomic.Int64
 }
 
 // Store makes the store that the race is run on, with the race's clock.
 func (r *Race) Store(d *db.DB, blobs blob.Store) {
-	r.env = &Env{xetstore.New(d, blobs, xetstore.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), ClockSkew: time.Millisecond,
+	r.env = &Env{xetstore.New(d, blobs, xetstore.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), ClockSkew: time.Millisecond, RewriteBelow: 90,
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }}), d, blobs}
 }
 
@@ -49,7 +49,7 @@ func (r *Race) Run(t *testing.T) {
 	}
 	collecting, stop := context.WithCancel(ctx)
 	var collector, uploaders sync.WaitGroup
-	for _, part := range []func(context.Context) error{r.give, r.free, r.free} { // two nodes free at once
+	for _, part := range []func(context.Context) error{r.give, r.rewrite, r.free, r.free} { // two nodes free at once
 		collector.Go(func() {
 			for collecting.Err() == nil {
 				if err := part(ctx); err != nil {
@@ -73,7 +73,7 @@ func (r *Race) Run(t *testing.T) {
 	for i := range kept {
 		r.check(ctx, t, kept[i])
 	}
-	t.Logf("%d uploads acknowledged, %d refused, %d objects missing, %d collections", r.Acknowledged.Load(), r.Refused.Load(), r.Missing.Load(), r.Collections.Load())
+	t.Logf("%d uploads acknowledged, %d refused, %d objects missing, %d collections, %d xorbs written again", r.Acknowledged.Load(), r.Refused.Load(), r.Missing.Load(), r.Collections.Load(), r.Rewritten.Load())
 }
 
 // collect is one pass.
@@ -84,6 +84,13 @@ func (r *Race) collect(ctx context.Context) error {
 // give ends the rights to what repositories gave up, and what nobody goes on with.
 func (r *Race) give(ctx context.Context) error {
 	return errors.Join(r.env.Loosen(ctx), r.env.CollectParts(ctx, 0))
+}
+
+// rewrite writes xorbs again of which little is left.
+func (r *Race) rewrite(ctx context.Context) error {
+	done, err := r.env.RewriteThin(ctx, 0)
+	r.Rewritten.Add(int64(done.Xorbs))
+	return err
 }
 
 // free collects xorbs.

@@ -104,7 +104,13 @@ func TestS24DeleteAndCommit(t *testing.T) {
 			t.Errorf("%d were told that they deleted it", deleted)
 		}
 		refused(t, "after it", get(h, alice, "/api/models/alice/m"), 404, "RepoNotFound")
-		for _, table := range []string{"repo", "git_ref", "git_repo"} {
+		if _, err := h.App.DB().Exec(t.Context(), "UPDATE repo_deleted SET deleted_at = 0"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.App.Repos().Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"repo", "repo_deleted", "git_ref", "git_repo", "git_pack", "xet_repo_file"} {
 			if n := count(t, h, table); n != 0 {
 				t.Errorf("%d rows are left in %s", n, table)
 			}

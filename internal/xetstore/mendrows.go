@@ -129,5 +129,5 @@ func (m *Mend) adoptFrom(ctx context.Context, r Replica, x *xet.Index, own bool)
 	if _, err := up.Write(x.AppendTrailer(nil)); err != nil {
 		return "", err
 	}
-	return how, m.enlist(ctx, up, x, since)
+	return how, m.s.enlist(ctx, up, x, since)
 }

@@ -27,6 +27,8 @@ func IsUnique(err error) bool {
 	return postgresCode(err) == "23505"
 }
 
+const readOnly = "25006" // PostgreSQL: the server takes no writes
+
 func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
@@ -75,10 +77,10 @@ func isUnavailable(err error) bool {
 		return true
 	}
 	switch postgresCode(err) {
-	case "57014", "55P03", "25006": // statement timeout, lock timeout, read-only after a failover
+	case "57014", "55P03", readOnly: // statement timeout, lock timeout, after a failover
 		return true
 	}
-	return isConflict(err) || isLost(err) || errors.Is(err, errWriterBusy) || errors.Is(err, errWriterSuspect) || isRefused(err)
+	return isConflict(err) || isLost(err) || errors.Is(err, errWriterBusy) || errors.Is(err, errSilent) || errors.Is(err, errWriterSuspect) || isRefused(err)
 }
 
 // isRefused: the disk failed to take a write or to keep it.

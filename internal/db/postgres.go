@@ -27,8 +27,11 @@ const (
 // postgresEngine is a pool of connections. pgx keeps prepared statements per connection by itself.
 type postgresEngine struct {
 	pool    *sqlx.DB
+	limit   int // connections
 	config  *pgx.ConnConfig
+	answer  time.Duration // how long the server may say nothing to a statement; 0: for ever
 	counter atomic.Uint64
+	renewed atomic.Int64 // when connections were last given up for being read-only, in unix nanoseconds
 }
 
 // openPostgres connects. Besides PostgreSQL's own parameters the URL may carry pool_max_conns, the connections of one
@@ -53,7 +56,7 @@ func openPostgres(ctx context.Context, address string) (*postgresEngine, error) 
 		_ = pool.Close()
 		return nil, fmt.Errorf("open the database on %s: %w", cfg.Host, err)
 	}
-	return &postgresEngine{pool: pool, config: cfg}, nil
+	return &postgresEngine{pool: pool, limit: limit, config: cfg, answer: answerTime(cfg.RuntimeParams[statementTimeout])}, nil
 }
 
 func poolLimit(address string) (string, int, error) {
@@ -84,7 +87,7 @@ func setDefaults(cfg *pgx.ConnConfig) {
 	cfg.DialFunc = dialer.DialContext
 	for name, value := range map[string]string{
 		"application_name":                    processName(),
-		"statement_timeout":                   "30s",
+		statementTimeout:                      "30s",
 		"idle_in_transaction_session_timeout": "60s",
 		"standard_conforming_strings":         "on",
 		"timezone":                            "UTC",
@@ -106,12 +109,13 @@ func (e *postgresEngine) changes() uint64 { return e.counter.Add(1) }
 func (e *postgresEngine) share(bool)      {} // it always is
 
 func (e *postgresEngine) settle(context.Context) error { return nil }
-func (e *postgresEngine) reads() session               { return postgresReads{postgresSession{e.pool}} }
+func (e *postgresEngine) reads() session               { return postgresReads{postgresSession{e.pool, e.answer}} }
 
 // transact runs f until it commits, fails by itself, or was given up too often.
 func (e *postgresEngine) transact(ctx context.Context, f func(*Tx) error) error {
 	for try := 1; ; try++ {
 		again, err := e.attempt(ctx, f)
+		e.renew(err) // its own connection is idle again
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -126,23 +130,40 @@ func (e *postgresEngine) transact(ctx context.Context, f func(*Tx) error) error 
 
 // attempt runs f once. again says that nothing was committed for sure, so that running it again is safe.
 func (e *postgresEngine) attempt(ctx context.Context, f func(*Tx) error) (again bool, err error) {
-	sqlTx, err := e.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	on, give := context.WithCancelCause(ctx) // of the transaction's connection, as long as it is open
+	defer give(nil)
+	var sqlTx *sqlx.Tx
+	err = e.waitFor(on, give, func() error {
+		sqlTx, err = e.pool.BeginTxx(on, &sql.TxOptions{Isolation: sql.LevelSerializable})
+		return err
+	})
 	if err != nil {
 		return true, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after a commit
-	tx := &Tx{dialect: Postgres, session: postgresSession{sqlTx}}
+	tx := &Tx{dialect: Postgres, session: postgresSession{sqlTx, e.answer}}
 	if err := tx.body(ctx, f); err != nil {
 		if tx.failed != nil { // whatever f made of it
 			return true, errors.Join(err, tx.failed)
 		}
 		return false, err
 	}
-	if err := sqlTx.Commit(); err != nil {
+	if err := e.waitFor(on, give, sqlTx.Commit); err != nil {
 		return isConflict(err), fmt.Errorf("commit: %w", err)
 	}
 	tx.committed()
 	return false, nil
+}
+
+// renew gives up the connections when one of them leads to a server that has become read-only: after a failover they all
+// lead there, and new ones lead to the server that took its place.
+func (e *postgresEngine) renew(err error) {
+	now, last := time.Now().UnixNano(), e.renewed.Load()
+	if postgresCode(err) != readOnly || now-last < int64(time.Second) || !e.renewed.CompareAndSwap(last, now) {
+		return
+	}
+	e.pool.SetMaxIdleConns(0) // closes those that are idle
+	e.pool.SetMaxIdleConns(e.limit)
 }
 
 // pause waits from 1 ms, twice as long each time up to 128 ms, give or take half.
@@ -164,22 +185,26 @@ type postgresSession struct {
 		GetContext(ctx context.Context, dst any, query string, args ...any) error
 		SelectContext(ctx context.Context, dst any, query string, args ...any) error
 	}
+	answer time.Duration
 }
 
 func (s postgresSession) get(ctx context.Context, dst any, query string, args []any) error {
-	return s.on.GetContext(ctx, dst, rebind(query), args...)
+	return withAnswer(ctx, s.answer, func(ctx context.Context) error { return s.on.GetContext(ctx, dst, rebind(query), args...) })
 }
 
 func (s postgresSession) list(ctx context.Context, dst any, query string, args []any) error {
-	return s.on.SelectContext(ctx, dst, rebind(query), args...)
+	return withAnswer(ctx, s.answer, func(ctx context.Context) error { return s.on.SelectContext(ctx, dst, rebind(query), args...) })
 }
 
-func (s postgresSession) exec(ctx context.Context, query string, args []any) (int64, error) {
-	res, err := s.on.ExecContext(ctx, rebind(query), args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+func (s postgresSession) exec(ctx context.Context, query string, args []any) (rows int64, err error) {
+	err = withAnswer(ctx, s.answer, func(ctx context.Context) error {
+		res, err := s.on.ExecContext(ctx, rebind(query), args...)
+		if err == nil {
+			rows, err = res.RowsAffected()
+		}
+		return err
+	})
+	return rows, err
 }
 
 func (s postgresSession) rows(ctx context.Context, query string, args []any) (*sqlx.Rows, error) {

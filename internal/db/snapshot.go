@@ -98,5 +98,5 @@ func (e *postgresEngine) snapshot(ctx context.Context, f func(session) error) er
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	return f(postgresSession{tx})
+	return f(postgresSession{tx, 0})
 }

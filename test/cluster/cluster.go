@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,8 +32,10 @@ type Cluster struct {
 	URL   string // the balancer's
 	Token string // of the administrator
 
-	base  int
-	leash io.Closer // ends the cluster with this process, in whatever way
+	base   int
+	ledger *crash.Ledger
+	rounds int       // of the load, so that names are used once
+	leash  io.Closer // ends the cluster with this process, in whatever way
 }
 
 // scripts is the folder of the example.
@@ -137,6 +140,23 @@ func (c *Cluster) Client() *crash.Client {
 	return &crash.Client{URL: c.URL, Token: c.Token, Tries: 6, Proxied: true, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 }
 
+// Ledger is what the cluster has to hold; the load's repositories are there.
+func (c *Cluster) Ledger(t testing.TB) *crash.Ledger {
+	if c.ledger == nil {
+		c.ledger = crash.NewLedger()
+		crash.Setup(t, c.Client(), c.ledger)
+	}
+	return c.ledger
+}
+
+// load runs the writers of test/crash until ctx ends, beginning anew when connections have broken.
+func (c *Cluster) load(ctx context.Context, t testing.TB, client *crash.Client) {
+	for ctx.Err() == nil {
+		c.rounds++
+		crash.Load(ctx, t, client, c.ledger, c.rounds)
+	}
+}
+
 // Env is what a command of cairn needs to work on the cluster's database and store.
 func (c *Cluster) Env(t testing.TB) (env []string) {
 	t.Helper()
@@ -171,6 +191,9 @@ func (c *Cluster) tell(t testing.TB) {
 	for _, path := range logs {
 		b, _ := os.ReadFile(path)
 		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		if strings.HasPrefix(filepath.Base(path), "node") {
+			lines = slices.DeleteFunc(lines, func(s string) bool { return strings.Contains(s, "level=INFO") })
+		}
 		t.Logf("the end of %s:\n%s", filepath.Base(path), strings.Join(lines[max(0, len(lines)-15):], "\n"))
 	}
 }

@@ -20,16 +20,12 @@ type Kills struct {
 // Run fails the test for what is lost or wrong, and for what a stock client's own retries do not get over: only a commit or
 // a deletion that was on its way to the node that died may have an unknown outcome, and then it was done wholly or not at all.
 func (k Kills) Run(t *testing.T, c *Cluster) {
-	client, l := c.Client(), crash.NewLedger()
-	crash.Setup(t, client, l)
+	client, l := c.Client(), c.Ledger(t)
+	was := l.Figures
 	ctx, stop := context.WithTimeout(context.Background(), k.Time)
 	defer stop()
 	var load sync.WaitGroup
-	load.Go(func() {
-		for round := 1; ctx.Err() == nil; round++ { // its writers end when their connection breaks
-			crash.Load(ctx, t, client, l, round)
-		}
-	})
+	load.Go(func() { c.load(ctx, t, client) })
 	var reads atomic.Int64
 	load.Go(func() { readBack(ctx, t, client, l, &reads) })
 	kills := 0
@@ -49,12 +45,12 @@ func (k Kills) Run(t *testing.T, c *Cluster) {
 	for _, w := range append(l.Check(client, true), client.Complaints()...) {
 		t.Error(w)
 	}
-	if l.Acknowledged == 0 || reads.Load() == 0 || kills == 0 {
+	if l.Acknowledged == was.Acknowledged || reads.Load() == 0 || kills == 0 {
 		t.Error("there was no load")
 	}
 	checkSchedules(t, c)
 	t.Logf("%d nodes killed in %s: %d operations acknowledged with %d files, lost 0, wrong 0; %d reads during the kills; %d operations had no answer (done %d, not done %d), %d refused",
-		kills, k.Time, l.Acknowledged, l.Files, reads.Load(), l.Opened, l.Done, l.Undone, l.Refused)
+		kills, k.Time, l.Acknowledged-was.Acknowledged, l.Files-was.Files, reads.Load(), l.Opened-was.Opened, l.Done-was.Done, l.Undone-was.Undone, l.Refused-was.Refused)
 }
 
 // readBack reads what was acknowledged while nodes die.

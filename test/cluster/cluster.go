@@ -47,13 +47,24 @@ func scripts() string {
 // watchdog ends what the scripts started when its input ends.
 const watchdog = `read -r _; "$1/down.sh" "$2" >/dev/null 2>&1; rm -rf "$2"`
 
-// Start starts it in a folder of the test's.
-func Start(t testing.TB, env ...string) *Cluster {
+func binaryUnderTest(t testing.TB) string {
 	t.Helper()
 	bin, err := crash.Binary()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bin
+}
+
+// Start starts it in a folder of the test's.
+func Start(t testing.TB) *Cluster {
+	t.Helper()
+	return StartWith(t, binaryUnderTest(t))
+}
+
+// StartWith starts it with nodes of another version.
+func StartWith(t testing.TB, bin string) *Cluster {
+	t.Helper()
 	gateway, err := program.S3.Path()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +89,7 @@ func Start(t testing.TB, env ...string) *Cluster {
 		_ = c.leash.Close()
 		_ = guard.Wait()
 	})
-	env = append(env, "CAIRN="+bin, "VERSITYGW="+gateway, "BASE_PORT="+strconv.Itoa(c.base), "POSTGRES_OPTIONS=-c fsync=off")
+	env := []string{"CAIRN=" + bin, "VERSITYGW=" + gateway, "BASE_PORT=" + strconv.Itoa(c.base), "POSTGRES_OPTIONS=-c fsync=off"}
 	if out, err := c.script(env, "up.sh", dir); err != nil {
 		t.Fatalf("up.sh: %v\n%s", err, out)
 	}

@@ -22,3 +22,8 @@ func TestThreeNodesForLong(t *testing.T) {
 	t.Run("Outages", func(t *testing.T) { cluster.Outages{Restarts: 20, Every: 3 * time.Second}.Run(t, c) })
 	t.Run("Swaps", func(t *testing.T) { cluster.Swaps{Clients: 8, Commits: 1000}.Run(t, c) })
 }
+
+// The version before and this one serve side by side while a cluster is upgraded node by node.
+func TestRollingUpgrade(t *testing.T) {
+	cluster.Upgrade{Mixed: 10 * time.Second}.Run(t)
+}

@@ -34,12 +34,13 @@ const longest = 10 * time.Minute
 
 // facts are what scripts know beside their environment.
 type facts struct {
-	Meter    string `json:"meter"` // address that answers with the number of bytes in the blob store
-	Admin    string `json:"admin"` // token
-	ReadOnly string `json:"readonly"`
-	Stranger string `json:"stranger"`
-	Alice    string `json:"alice"`
-	Writer   string `json:"writer"` // name
+	Meter    string   `json:"meter"` // address that answers with the number of bytes in the blob store
+	Admin    string   `json:"admin"` // token
+	Nodes    []string `json:"nodes"` // addresses of the nodes behind the endpoint, when there are several: each counts its own requests
+	ReadOnly string   `json:"readonly"`
+	Stranger string   `json:"stranger"`
+	Alice    string   `json:"alice"`
+	Writer   string   `json:"writer"` // name
 
 	// Of scripts for old and new versions: which it is, how its large files travel, and one such file.
 	Variant string    `json:"variant"`

@@ -21,5 +21,8 @@ func TestClientsOnThreeNodes(t *testing.T) {
 	h := &hub{endpoint: n.URL, token: n.Token, env: n.Env(t), data: t.TempDir(), process: &exec.Cmd{Path: bin}}
 	c := clients{hub: h, tools: tools, venv: "python", storage: "three nodes", facts: people(t, h)}
 	c.facts.Meter = meter(t, func() (int64, error) { return folderSize(filepath.Join(n.Dir, "s3")) })
+	for i := range cluster.Nodes {
+		c.facts.Nodes = append(c.facts.Nodes, n.NodeURL(i+1))
+	}
 	c.runAll(t)
 }

@@ -23,8 +23,12 @@ const collect = async (iterable) => {
 };
 
 async function requests(pattern) {
-	const r = await fetch(`${hubUrl}/metrics`, { headers: { Authorization: `Bearer ${facts.admin}` } });
-	const lines = (await r.text()).matchAll(/^cairn_http_requests_total\{operation="([^"]*)",status="2xx"\} (\S+)/gm);
+	let text = "";
+	for (const node of facts.nodes ?? [hubUrl]) { // each counts its own
+		const r = await fetch(`${node}/metrics`, { headers: { Authorization: `Bearer ${facts.admin}` } });
+		text += (await r.text()) + "\n";
+	}
+	const lines = text.matchAll(/^cairn_http_requests_total\{operation="([^"]*)",status="2xx"\} (\S+)/gm);
 	return [...lines].filter(([, operation]) => pattern.test(operation)).reduce((sum, [, , n]) => sum + Number(n), 0);
 }
 

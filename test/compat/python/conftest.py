@@ -34,9 +34,11 @@ class Hub:
 
     def requests(self, pattern):
         """How many requests it answered with success whose operation matches the pattern."""
-        ask = urllib.request.Request(f"{self.endpoint}/metrics", headers={"Authorization": f"Bearer {self.admin}"})
-        with urllib.request.urlopen(ask) as r:
-            text = r.read().decode()
+        text = ""
+        for node in self.nodes or [self.endpoint]:  # each counts its own
+            ask = urllib.request.Request(f"{node}/metrics", headers={"Authorization": f"Bearer {self.admin}"})
+            with urllib.request.urlopen(ask) as r:
+                text += r.read().decode() + "\n"
         lines = re.findall(r'^cairn_http_requests_total\{operation="([^"]*)",status="2xx"\} (\S+)', text, re.M)
         return sum(float(n) for operation, n in lines if re.search(pattern, operation, re.I))
 

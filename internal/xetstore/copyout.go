@@ -69,6 +69,15 @@ func CopyObject(ctx context.Context, src blob.Store, key string, w io.Writer) (i
 	if err != nil {
 		return 0, blob.Damaged(key, err)
 	}
+	if info.Size <= copyBuffer {
+		// Read at once: to open a small blob twice takes longer than to copy it.
+		whole, err := copiedWhole(ctx, src, key, info.Size, h)
+		if err != nil {
+			return 0, blob.Damaged(key, err, xet.ErrCorrupt)
+		}
+		_, err = w.Write(whole)
+		return info.Size, err
+	}
 	x, trailer, err := copiedIndex(ctx, src, key, info.Size)
 	if err == nil && x.Hash != h {
 		err = corruptBlob("the blob is another xorb")
@@ -85,6 +94,27 @@ func CopyObject(ctx context.Context, src blob.Store, key string, w io.Writer) (i
 
 // copyBuffer is read at once: chunks are shorter.
 const copyBuffer = 1 << 20
+
+// copiedWhole reads a small xorb's blob, and checks it.
+func copiedWhole(ctx context.Context, src blob.Store, key string, size int64, h xet.Hash) ([]byte, error) {
+	r, err := src.Open(ctx, key, 0, size)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	whole := make([]byte, size)
+	if _, err := io.ReadFull(r, whole); err != nil {
+		return nil, err
+	}
+	x, _, err := indexAtEnd(whole, size)
+	if err == nil && x.Hash != h {
+		err = corruptBlob("the blob is another xorb")
+	}
+	if err == nil {
+		err = checkChunks(x, 0, x.NumChunks(), whole)
+	}
+	return whole, err
+}
 
 func copyBody(ctx context.Context, src blob.Store, key string, x *xet.Index, w io.Writer) error {
 	r, err := src.Open(ctx, key, 0, x.BodyLen())
@@ -108,6 +138,11 @@ func copiedIndex(ctx context.Context, src blob.Store, key string, size int64) (*
 	if _, err := io.ReadFull(r, tail); err != nil {
 		return nil, nil, err
 	}
+	return indexAtEnd(tail, size)
+}
+
+// indexAtEnd is the index in the last bytes of a blob of some size, and its trailer.
+func indexAtEnd(tail []byte, size int64) (*xet.Index, []byte, error) {
 	x, body, err := xet.ParseTrailer(tail)
 	if err != nil {
 		return nil, nil, err

@@ -18,6 +18,7 @@ type Store struct {
 	root   string
 	blocks *spool.Blocks
 	sync   func(*os.File) error // fsync; tests look at the order
+	lazy   bool                 // nothing is synced
 
 	mu      sync.Mutex
 	durable map[string]bool // folders known to outlive a power cut

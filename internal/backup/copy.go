@@ -76,10 +76,10 @@ type copier struct {
 
 // Progress is how far a copy has come.
 type Progress struct {
-	Objects int64 // looked at
-	Copied  int64
-	Bytes   int64 // of those that were copied
-	Checked int64 // read again where they were copied to, because nothing vouched for them
+	Objects int64 `json:"objects"` // looked at
+	Copied  int64 `json:"copied"`
+	Bytes   int64 `json:"bytes"`   // of those that were copied
+	Checked int64 `json:"checked"` // read again where they were copied to, because nothing vouched for them
 }
 
 // outcome is what became of one object.

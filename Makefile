@@ -33,7 +33,7 @@ test:
 	$(MAKE) test-go test-clients
 
 test-go:
-	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/deploy/...
+	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/deploy/... ./test/upgrade/...
 	$(GO) test -timeout 10m ./test/hostile/... # measures what attacks cost, so it has the machine to itself
 
 ## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage
@@ -61,7 +61,7 @@ contract:
 
 ## torture: what is too long for every run: 5 GB files, crash rounds, soak; docs/torture.md has the last results
 torture: build
-	$(GO) test -tags torture -timeout 3h -count=1 -v ./test/torture/... ./test/scale/...
+	$(GO) test -tags torture -timeout 3h -count=1 -v ./test/torture/... ./test/scale/... ./test/upgrade/...
 
 ## fuzz: every fuzz test for half a minute
 fuzz:

@@ -120,7 +120,7 @@ func (s *Service) compareOwner(ctx context.Context, id string, tell func(Wrong))
 		if err != nil || row == nil || row.Stale { // a stale number is used by nobody
 			return err
 		}
-		if sum := sums[id]; sum.Private != row.PrivateUsed || sum.Public != row.PublicUsed {
+		if sum := sums[id]; !row.Stale && (sum.Private != row.PrivateUsed || sum.Public != row.PublicUsed) {
 			w = &Wrong{OwnerID: id, Kept: row.PrivateUsed + row.PublicUsed, Found: sum.Private + sum.Public}
 		}
 		return nil

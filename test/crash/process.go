@@ -209,6 +209,9 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(state, "Z")
 }
 
+// Environ is the environment that the hub's programs run in.
+func (h *Hub) Environ() []string { return append(os.Environ(), h.env...) }
+
 // Run gives the command line an order beside the hub and returns what it printed.
 func (h *Hub) Run(t testing.TB, stdin string, args ...string) string {
 	t.Helper()

@@ -3,10 +3,12 @@
 package upgrade
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +17,9 @@ import (
 
 	"github.com/cairnhub/cairn/test/crash"
 )
+
+// kinds are the databases.
+var kinds = []string{"sqlite", "postgres"}
 
 // TestMakeFixture leaves a hub of the release whose binary CAIRN_TEST_BINARY names in testdata, on each database.
 func TestMakeFixture(t *testing.T) {
@@ -85,4 +90,43 @@ func fill(t *testing.T, c *crash.Client) {
 		}
 	}
 	must(c.DeleteRepo("gone"))
+}
+
+// noCache is what a node makes again.
+const noCache = "cache"
+
+// pack keeps a data folder.
+func pack(t *testing.T, dir, archive string) {
+	t.Helper()
+	f, err := os.Create(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	w := tar.NewWriter(z)
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path) // it is below
+		if err != nil || d.IsDir() && name != noCache {
+			return err
+		}
+		if name == noCache {
+			return fs.SkipDir
+		}
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = w.WriteHeader(&tar.Header{Name: filepath.ToSlash(name), Mode: 0o600, Size: int64(len(b))})
+		}
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	})
+	for _, end := range []func() error{w.Close, z.Close, f.Close} {
+		if e := end(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +26,6 @@ const (
 	testdata   = "testdata"        // below it: a folder for each schema, in it one for each kind of database
 	mostFile   = 64 << 20          // bytes of a file in an archive
 	dropAll    = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-	noCache    = "cache" // what a node makes again
 )
 
 // seen is what a hub answers: SHA-256 of each file by repository, branch and path.
@@ -148,41 +146,5 @@ func unpack(t *testing.T, archive, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// pack keeps a data folder.
-func pack(t *testing.T, dir, archive string) {
-	t.Helper()
-	f, err := os.Create(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z := gzip.NewWriter(f)
-	w := tar.NewWriter(z)
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		name, _ := filepath.Rel(dir, path) // it is below
-		if err != nil || d.IsDir() && name != noCache {
-			return err
-		}
-		if name == noCache {
-			return fs.SkipDir
-		}
-		b, err := os.ReadFile(path)
-		if err == nil {
-			err = w.WriteHeader(&tar.Header{Name: filepath.ToSlash(name), Mode: 0o600, Size: int64(len(b))})
-		}
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
-	})
-	for _, end := range []func() error{w.Close, z.Close, f.Close} {
-		if e := end(); err == nil {
-			err = e
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -15,8 +15,6 @@ import (
 	"github.com/cairnhub/cairn/test/crash"
 )
 
-var kinds = []string{"sqlite", "postgres"}
-
 func TestMain(m *testing.M) {
 	code := m.Run()
 	crash.RemoveBinary()

@@ -1,6 +1,7 @@
 package testhub
 
 import (
+	"io"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/app"
@@ -32,4 +33,12 @@ func (h *Hub) Sound() {
 		r.WriteText(&b)
 		h.T.Errorf("fsck:\n%s", b.String())
 	}
+}
+
+// Repair runs the command beside the hub and returns what it says, and how it ends.
+func (h *Hub) Repair(o app.RepairOptions) (string, error) {
+	h.T.Helper()
+	var b strings.Builder
+	err := app.Repair(h.T.Context(), h.cfg, h.logger(), o, &b, io.Discard)
+	return b.String(), err
 }

@@ -1,0 +1,13 @@
+package rot_test
+
+import (
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/testhub"
+	"github.com/cairnhub/cairn/test/rot"
+)
+
+// F12: flipped bits are found, never served, and repaired from a replica or by an upload.
+func TestF12FlippedBits(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) { rot.Flips{Each: 2}.Run(t, h) })
+}

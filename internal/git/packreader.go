@@ -29,6 +29,7 @@ type PackReader struct {
 	x   resolver
 
 	checked bool
+	whole   func() error // nil: it was compared with its SHA-1 before
 }
 
 // NewPackReader reads a pack that the catalog describes.
@@ -57,6 +58,19 @@ func (p *PackReader) ShareBases(b *Bases) *PackReader {
 func (p *PackReader) LimitWork(bytes int64) *PackReader {
 	p.x.work = &atomic.Int64{}
 	p.x.work.Store(bytes)
+	return p
+}
+
+// Unchecked is for packs that nobody has compared with their SHA-1: Stream then gives no byte that was not hashed before.
+// It is compared once, so its bytes must be in memory.
+func (p *PackReader) Unchecked() *PackReader {
+	p.whole = sync.OnceValue(func() error {
+		_, sum, err := VerifyPack(p.r, p.cat.PackSize())
+		if err == nil && sum != p.cat.PackHash() {
+			err = malformed("the bytes of another pack, %s", sum)
+		}
+		return err
+	})
 	return p
 }
 
@@ -127,6 +141,11 @@ func (p *PackReader) Stream(i int, limit int64) (io.ReadCloser, error) {
 			return nil, err
 		}
 		return io.NopCloser(bytes.NewReader(data)), nil
+	}
+	if p.whole != nil {
+		if err := p.whole(); err != nil {
+			return nil, err
+		}
 	}
 	h, err := entryHeadAt(p.r, o.Offset, p.end())
 	if err != nil {

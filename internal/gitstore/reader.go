@@ -52,7 +52,7 @@ func (s *Store) inlinePack(ctx context.Context, st *state, p *pack) (*git.PackRe
 		if q == nil {
 			continue
 		}
-		r := git.NewPackReader(bytes.NewReader(row.Pack), q.cat)
+		r := git.NewPackReader(bytes.NewReader(row.Pack), q.cat).Unchecked()
 		s.inline.Put(packKey{q.repoID, q.seq}, r, int64(len(row.Pack)))
 		if q == p {
 			found = r

@@ -62,7 +62,7 @@ func (r *Repo) read(ctx context.Context, oid hub.OID, fn func(p *git.PackReader,
 		}
 		pr, done, err := r.s.borrow(ctx, st, p)
 		if err == nil {
-			return wrapGit(fn(pr, i, done))
+			return r.s.wrapStored(p, fn(pr, i, done))
 		}
 		if !errors.Is(err, errPackGone) || try == 5 {
 			return errs.Wrap("gitstore.read", err)
@@ -116,6 +116,21 @@ func wrapGit(err error) error {
 		return &errs.Error{Kind: errs.Unprocessable, Msg: "A git object is damaged", Op: "gitstore", Err: err}
 	}
 	return errs.Wrap("gitstore", err)
+}
+
+// wrapStored is wrapGit for what was read of a stored pack. What is kept of a damaged one is dropped: the next reader
+// looks whether it was repaired.
+func (s *Store) wrapStored(p *pack, err error) error {
+	var known *errs.Error
+	if !errors.Is(err, git.ErrMalformed) || errors.As(err, &known) {
+		return wrapGit(err)
+	}
+	if p.packKey == "" {
+		s.inline.Remove(packKey{p.repoID, p.seq})
+	} else {
+		s.files.drop(p.packKey)
+	}
+	return &errs.Error{Kind: errs.Internal, Op: "gitstore.read", Msg: "A stored git object is damaged", Err: err}
 }
 
 // object is the bytes of an object of a kind.

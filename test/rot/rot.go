@@ -141,7 +141,7 @@ func (r *run) furnish() {
 	for i := range 3 * r.Each {
 		id, kind, size := fmt.Sprintf("alice/model-%d", i), []string{"pack", "catalog", "row"}[i/r.Each], 1_200_000
 		if kind == "row" {
-			size = 5000
+			size = 300_000 // it is streamed
 		}
 		h.CreateRepo(r.alice, hub.Model, id, false)
 		v := victim{kind: kind, want: r.text(size), place: id, doors: smallDoors(id, "text.txt")}

@@ -63,7 +63,9 @@ type App struct {
 	audit    *audit.Service
 	scrub    *fsck.Scrub
 	sealed   atomic.Int64 // the last seal that was told
-	keep     []io.Closer  // open until the process ends
+
+	collected atomic.Int64 // when xorbs were last gone through, in unix seconds
+	keep      []io.Closer  // open until the process ends
 }
 
 // Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -26,7 +28,21 @@ func (a *App) collectXorbs(ctx context.Context) error {
 	if err == nil {
 		_, err = a.xet.FreeXorbs(ctx)
 	}
+	if err == nil {
+		a.collected.Store(time.Now().Unix())
+	}
 	return err
+}
+
+// unfreed asks for a metric how many bytes wait to be deleted.
+func (a *App) unfreed() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	f, err := a.xet.Graves(ctx)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(f.Bytes)
 }
 
 // collectLost is the schedule that gives up large files which no commit names.

@@ -27,6 +27,9 @@ func (a *App) storageMetrics() []prometheus.Collector {
 			func() float64 { return float64(a.xet.Counters().Xorbs) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_xet_freed_bytes_total", Help: "Bytes of those xorbs."},
 			func() float64 { return float64(a.xet.Counters().Bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cairn_xet_unfreed_bytes", Help: "Bytes of xorbs that are out of the rows and not deleted yet; NaN if the database does not say."}, a.unfreed),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cairn_xet_collect_last_success_timestamp_seconds", Help: "When this node last went through all xorbs that nothing needs; 0: not yet."},
+			func() float64 { return float64(a.collected.Load()) }),
 		counter("cairn_git_freed_bytes_total", "Bytes of those packs.", func(c gitstore.Counters) int64 { return c.FreedBytes }),
 	}...)
 }

@@ -165,10 +165,17 @@ func (l *repoLook) large(ctx context.Context) error {
 	for h := range made {
 		l.add(FileRights, "xet_repo_xorb "+l.h.ID+" "+h.String(), "the repository has files made of a xorb and no right to it", l.name())
 	}
+	if len(more) == 0 || err != nil {
+		return err
+	}
+	// Asked for last: who gives files up says so in the transaction that takes them away.
+	if loose, err := l.c.d.Xet.IsLoose(ctx, l.h.ID); err != nil || loose {
+		return err
+	}
 	for _, h := range more {
 		l.add(FileRights, "xet_repo_xorb "+l.h.ID+" "+h.String(), "the repository has a right to a xorb and no file made of it", l.name())
 	}
-	return err
+	return nil
 }
 
 func (l *repoLook) file(ctx context.Context, f *xetstore.Made, made map[xet.Hash]bool) error {

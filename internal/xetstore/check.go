@@ -17,6 +17,7 @@ const (
 	selectFilesOf   = "SELECT m.file AS hash, f.size, f.sha256, m.terms FROM xet_repo_file m JOIN xet_file f ON f.hash = m.file WHERE m.repo_id = ? AND m.file > ? ORDER BY m.file LIMIT ?"
 	selectRights    = "SELECT xorb FROM xet_repo_xorb WHERE repo_id = ?"
 	selectReposWith = "SELECT repo_id FROM xet_repo_xorb WHERE xorb = ? ORDER BY repo_id LIMIT ?"
+	selectIsLoose   = "SELECT COUNT(*) FROM xet_repo_loose WHERE repo_id = ?"
 	selectKnown     = "SELECT hash FROM xet_xorb WHERE hash IN (?)"
 	selectTotals    = "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(stored_size), 0) AS BIGINT) AS bytes FROM xet_xorb"
 )
@@ -158,6 +159,13 @@ func (s *Store) Rights(ctx context.Context, repoID string, visit func(xet.Hash))
 		visit(xet.Hash(h))
 	}
 	return errs.Wrap("xetstore.Rights", rows.Err())
+}
+
+// IsLoose reports whether a repository gave files up whose xorbs it still has a right to, until Loosen looks.
+func (s *Store) IsLoose(ctx context.Context, repoID string) (bool, error) {
+	var n int
+	err := s.db.Get(ctx, &n, selectIsLoose, repoID)
+	return n > 0, errs.Wrap("xetstore.IsLoose", err)
 }
 
 // ReposWith are the ids of up to limit repositories that are made of a xorb.

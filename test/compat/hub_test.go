@@ -113,7 +113,11 @@ func (h *hub) read(t *testing.T, out io.Reader) {
 
 // stop asks the hub to end and checks that it drains in time and never failed by its own account: it logs as errors what
 // it answers with a status of 500 and above, other than the refusal of what it does not serve.
+// Before that, fsck is to have no complaint about what all the clients have stored.
 func (h *hub) stop(t *testing.T) {
+	if h.process.ProcessState == nil && h.process.Process.Signal(syscall.Signal(0)) == nil {
+		h.fsck(t)
+	}
 	_ = h.process.Process.Signal(syscall.SIGTERM)
 	late := time.AfterFunc(45*time.Second, func() { _ = h.process.Process.Kill() })
 	defer late.Stop()
@@ -131,6 +135,18 @@ func (h *hub) stop(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("the hub's last lines:\n%s", h.tail(60))
+	}
+}
+
+// fsck proves all that is stored, down to the last byte.
+func (h *hub) fsck(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, h.process.Path, "fsck", "--read-data", "--sha256", "--data", h.data)
+	cmd.Env = append(os.Environ(), h.env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("fsck: %v\n%s", err, out)
 	}
 }
 

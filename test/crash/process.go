@@ -215,19 +215,27 @@ func (h *Hub) Environ() []string { return append(os.Environ(), h.env...) }
 // Run gives the command line an order beside the hub and returns what it printed.
 func (h *Hub) Run(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
+	out, err := h.order(2*startTime, stdin, args)
+	if err != nil {
+		t.Fatalf("cairn %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Try is Run for an order that may fail, and may take some minutes.
+func (h *Hub) Try(args ...string) (string, error) { return h.order(5*time.Minute, "", args) }
+
+func (h *Hub) order(within time.Duration, stdin string, args []string) (string, error) {
 	bin, err := binary()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bin, append(args, "--data", h.Data)...)
 	cmd.Env, cmd.Stdin = append(os.Environ(), h.env...), strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("cairn %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // Kill ends the process as a power button would.

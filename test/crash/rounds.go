@@ -58,11 +58,26 @@ func (r Rounds) Run(t testing.TB, h *Hub) Result {
 		complain(t, round, l.Check(c, round == r.Kills || r.AllEvery > 0 && round%r.AllEvery == 0))
 		complain(t, round, c.Complaints())
 		complain(t, round, condition(h))
+		if round == r.Kills || round%fsckEvery == 0 {
+			complain(t, round, h.Fsck())
+		}
 		if t.Failed() {
 			t.FailNow()
 		}
 	}
 	return out
+}
+
+// fsckEvery is after how many rounds everything stored is proven, down to the last byte.
+const fsckEvery = 20
+
+// Fsck is what cairn fsck complains about, beside the running hub.
+func (h *Hub) Fsck() (wrong []string) {
+	out, err := h.Try("fsck", "--read-data", "--sha256")
+	if err == nil {
+		return nil
+	}
+	return []string{"fsck: " + err.Error() + "\n" + out}
 }
 
 func (r Rounds) loadAndKill(t testing.TB, h *Hub, c *Client, l *Ledger, round int, after time.Duration) {

@@ -33,4 +33,6 @@ INSERT INTO quota_owner (owner_id, kind, private_used, public_used)
     CAST(SUM(CASE WHEN q.private THEN 0 ELSE q.large + q.packs END) AS BIGINT)
   FROM quota_repo q GROUP BY q.owner_id;
 
-UPDATE repo SET used_storage = (SELECT q.large + q.packs FROM quota_repo q WHERE q.repo_id = repo.id);
+-- Only where it changes: every row that is written is written to every index.
+UPDATE repo SET used_storage = (SELECT q.large + q.packs FROM quota_repo q WHERE q.repo_id = repo.id)
+  WHERE used_storage <> (SELECT q.large + q.packs FROM quota_repo q WHERE q.repo_id = repo.id);

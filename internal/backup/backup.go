@@ -35,11 +35,16 @@ type Target struct {
 	Durable blob.Store
 }
 
-func (t Target) flush(ctx context.Context) error {
-	if t.Flush == nil {
-		return nil
+// flushOnceFailed is its flush, which is never tried again after it failed: the kernel tells of what it could not write once,
+// and would call the next attempt a success.
+func (t Target) flushOnceFailed() func(ctx context.Context) error {
+	var failed error
+	return func(ctx context.Context) error {
+		if t.Flush != nil && failed == nil {
+			failed = t.Flush(ctx)
+		}
+		return failed
 	}
-	return t.Flush(ctx)
 }
 
 // holdTime is for how long a backup that has died keeps bytes from being deleted.
@@ -52,10 +57,10 @@ func Run(ctx context.Context, h Hub, to Target, progress func(Progress)) (m *Man
 	if err != nil {
 		return nil, stats, err
 	}
-	sound := false
+	sound, flush := false, to.flushOnceFailed()
 	defer func() {
 		// What came across before a failure is kept for the next run, and vouched for if it has reached the disk.
-		l.release(ctx, sound || to.flush(context.WithoutCancel(ctx)) == nil)
+		l.release(ctx, sound || flush(context.WithoutCancel(ctx)) == nil)
 	}()
 	held, err := hold.Take(ctx, h.DB, hold.Hold{Kind: "backup", Reason: "cairn backup is copying what the database named when it began"}, holdTime)
 	if err != nil {
@@ -66,7 +71,7 @@ func Run(ctx context.Context, h Hub, to Target, progress func(Progress)) (m *Man
 		err = e // bytes may have been deleted that the rows name
 	}
 	if err == nil {
-		err = to.flush(ctx)
+		err = flush(ctx)
 	}
 	if err == nil {
 		err = present(ctx, to.Durable, m, h.Kinds)

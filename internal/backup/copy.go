@@ -263,8 +263,17 @@ func (c *copier) one(ctx context.Context, t task) (outcome, error) {
 	return outcome{object: object{t.key, n}}, err
 }
 
+// check reads an object where it was copied to, from the disk itself: after a flush that failed, the page cache has bytes that
+// the disk never got.
 func (c *copier) check(ctx context.Context, kind *Kind, key string) (int64, error) {
-	return kind.Copy(ctx, within(c.to, c.toDir), key, io.Discard)
+	return kind.Copy(ctx, within(pastCaches{c.to}, c.toDir), key, io.Discard)
+}
+
+// pastCaches is a store that is read where its objects are kept for good.
+type pastCaches struct{ blob.Store }
+
+func (p pastCaches) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
+	return blob.OpenUncached(ctx, p.Store, key, off, n)
 }
 
 // copy sends an object. It becomes visible only when all of it was right.

@@ -132,7 +132,7 @@ func borrowBuffer(r io.Reader) *bufio.Reader {
 }
 
 // Stream reads object i without holding it in memory when it is packed whole; a delta is resolved up to limit bytes.
-// The last Read before io.EOF checks the object's id.
+// What is packed is compared with its CRC first. The last Read before io.EOF checks the object's id.
 func (p *PackReader) Stream(i int, limit int64) (io.ReadCloser, error) {
 	o := p.cat.At(i)
 	if o.Delta || o.Size <= 64<<10 {
@@ -147,6 +147,9 @@ func (p *PackReader) Stream(i int, limit int64) (io.ReadCloser, error) {
 			return nil, err
 		}
 	}
+	if err := p.soundEntry(o); err != nil {
+		return nil, err
+	}
 	h, err := entryHeadAt(p.r, o.Offset, p.end())
 	if err != nil {
 		return nil, err
@@ -159,6 +162,23 @@ func (p *PackReader) Stream(i int, limit int64) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return &objectStream{z: z, b: b, left: o.Size, want: o.OID, hash: NewHasher(o.Kind, o.Size)}, nil
+}
+
+// soundEntry compares what is packed of an object with the catalog, so that who reads a part of a stream gets no byte that
+// has rotted since the pack was opened: the id is known at the end only.
+func (p *PackReader) soundEntry(o ObjectInfo) error {
+	if p.checked || p.whole != nil {
+		return nil // it is in memory, or on its way
+	}
+	end, err := p.entryEnd(o)
+	if err != nil {
+		return err
+	}
+	crc, err := crcOf(p.r, o.Offset, end)
+	if err == nil && crc != o.CRC {
+		err = malformed("object %s is packed otherwise", o.OID)
+	}
+	return err
 }
 
 type objectStream struct {

@@ -150,10 +150,11 @@ func (p *Copy) makeClonePack(ctx context.Context, key cloneKey, request string, 
 	p.c.hold(p.w)
 	go func() {
 		defer cancel()
+		checked := make(chan error, 1)
+		go func() { checked <- p.c.check(p.w) }() // what is made is kept
 		stderr, err := p.c.run(ctx, process{args: args, env: []string{"GIT_DIR=" + p.w.dir}, stdin: strings.NewReader(request), stdout: cp})
-		if err != nil {
-			p.c.dropBroken(p.w)
-			err = &processError{"pack-objects", err, strings.TrimSpace(stderr)}
+		if damage := <-checked; err != nil || damage != nil {
+			err = &processError{"pack-objects", errors.Join(err, damage), strings.TrimSpace(stderr)}
 		}
 		p.c.release(p.w)
 		p.c.clones.finish(cp, err, p.c.max/cloneShare)
@@ -267,6 +268,17 @@ func (k *clonePacks) trim(before time.Time) {
 func (k *clonePacks) dropOlder(repo string, tips [sha256.Size]byte) {
 	for _, cp := range k.byKey {
 		if cp.key.repo == repo && cp.tips != tips && cp.readers == 0 {
+			k.forget(cp)
+		}
+	}
+}
+
+// dropRepo forgets what was made of a repository; who reads it goes on.
+func (k *clonePacks) dropRepo(repo string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, cp := range k.byKey {
+		if cp.key.repo == repo {
 			k.forget(cp)
 		}
 	}

@@ -3,6 +3,7 @@ package gitstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -104,8 +105,7 @@ func (p *Copy) merge(ctx context.Context, m *Merged, spec MergeSpec) (err error)
 	})
 	clean, err := mergeEnd(err, stderr)
 	if err != nil {
-		p.c.dropBroken(p.w)
-		return err
+		return errors.Join(err, p.c.dropBroken(p.w))
 	}
 	said, err := parseMerge(out.Bytes(), out.full, clean, ours, theirs)
 	if err != nil {

@@ -46,7 +46,8 @@ func (i Info) FileSize() int64 {
 
 func notFound(oid hub.OID) error { return errs.New(errs.NotFound, "Git object %s not found", oid) }
 
-// read calls fn with the reader and the index of an object, again when its pack was folded meanwhile.
+// read calls fn with the reader and the index of an object, again when its pack was folded meanwhile or this node's copy of
+// it has rotted.
 func (r *Repo) read(ctx context.Context, oid hub.OID, fn func(p *git.PackReader, i int, done func()) error) error {
 	for try := 0; ; try++ {
 		st := r.st.Load()
@@ -62,7 +63,12 @@ func (r *Repo) read(ctx context.Context, oid hub.OID, fn func(p *git.PackReader,
 		}
 		pr, done, err := r.s.borrow(ctx, st, p)
 		if err == nil {
-			return r.s.wrapStored(p, fn(pr, i, done))
+			err = fn(pr, i, done)
+			if again := try == 0 && p.packKey != "" && errors.Is(err, git.ErrMalformed); !again {
+				return r.s.wrapStored(p, err)
+			}
+			_ = r.s.wrapStored(p, err) // this node's copy goes: the stored pack may be sound
+			continue
 		}
 		if !errors.Is(err, errPackGone) || try == 5 {
 			return errs.Wrap("gitstore.read", err)

@@ -23,7 +23,7 @@ func (p *Copy) UploadPack(ctx context.Context, v2 bool, request io.Reader, answe
 		stdout: answer,
 	})
 	if err != nil && ctx.Err() == nil {
-		p.c.dropBroken(p.w)
+		err = errors.Join(err, p.c.dropBroken(p.w))
 		return &processError{"upload-pack", err, strings.TrimSpace(stderr)}
 	}
 	return err
@@ -49,7 +49,7 @@ func (p *Copy) UploadPackDialog(ctx context.Context, client io.Reader, answer io
 		stdout: &afterFlush{w: answer},
 	})
 	if err != nil && ctx.Err() == nil {
-		p.c.dropBroken(p.w)
+		err = errors.Join(err, p.c.dropBroken(p.w))
 		return &processError{"upload-pack", err, strings.TrimSpace(stderr)}
 	}
 	return err

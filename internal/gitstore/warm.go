@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,10 +39,11 @@ type Copies struct {
 	dir   string // of all processes
 	root  string // of this one
 
-	mu      sync.Mutex
-	byRepo  map[string]*warmCopy
-	bytes   int64
-	touched time.Time
+	mu       sync.Mutex
+	byRepo   map[string]*warmCopy
+	bytes    int64
+	touched  time.Time
+	checking bool
 }
 
 // NewCopies makes the copies of a store's repositories. It touches nothing yet.
@@ -98,9 +100,9 @@ type warmCopy struct {
 	epoch  int64
 	dir    string
 
-	sync  sync.Mutex // held by who brings the copy up to date
-	packs map[string]bool
-	done  *state // all of its first packs are here
+	sync  sync.Mutex        // held by who brings the copy up to date
+	packs map[string]string // by name, their keys in the store; empty: from its row
+	done  *state            // all of its first packs are here
 	upTo  int
 	tips  *Tips
 	head  string
@@ -110,6 +112,10 @@ type warmCopy struct {
 	users int
 	used  time.Time
 	gone  bool
+
+	checked   time.Time // all of it, and how long that took
+	checkTook time.Duration
+	suspected time.Time // when git failed and it was checked for that
 }
 
 // Copy is a warm copy in use. It has at least what was committed when it was asked for.
@@ -174,6 +180,7 @@ func (c *Copies) use(ctx context.Context, repoID, head string) (*Copy, error) {
 		return nil, err
 	}
 	c.evict(w)
+	c.checkAged(w)
 	return p, nil
 }
 
@@ -189,7 +196,7 @@ func (c *Copies) take(repoID string, epoch int64) *warmCopy {
 		w = nil
 	}
 	if w == nil {
-		w = &warmCopy{repoID: repoID, epoch: epoch, packs: map[string]bool{}}
+		w = &warmCopy{repoID: repoID, epoch: epoch, packs: map[string]string{}, checked: time.Now()}
 		c.byRepo[repoID] = w
 	}
 	w.users++
@@ -234,23 +241,6 @@ func (c *Copies) drop(w *warmCopy) {
 	c.mu.Unlock()
 	if remove {
 		_ = os.RemoveAll(w.dir)
-	}
-}
-
-// dropBroken drops a copy of which somebody has deleted a file. Other failures of a process are its client's doing.
-func (c *Copies) dropBroken(w *warmCopy) {
-	w.sync.Lock()
-	var broken bool
-	for name := range w.packs {
-		for _, ext := range []string{".pack", ".idx"} {
-			_, err := os.Stat(filepath.Join(w.dir, "objects", "pack", name+ext))
-			broken = broken || err != nil
-		}
-	}
-	_, err := os.Stat(filepath.Join(w.dir, "packed-refs"))
-	w.sync.Unlock()
-	if broken || err != nil {
-		c.drop(w)
 	}
 }
 
@@ -350,13 +340,13 @@ func (c *Copies) bringPacks(ctx context.Context, w *warmCopy, view *Repo) error 
 	}
 	for _, p := range packs[min(from, len(packs)):] {
 		sp := StoredPack{c.s, st, p}
-		if w.packs[sp.Name()] {
+		if _, ok := w.packs[sp.Name()]; ok {
 			continue
 		}
 		if err := c.putPack(ctx, filepath.Join(w.dir, "objects", "pack", sp.Name()), sp); err != nil {
 			return err
 		}
-		w.packs[sp.Name()] = true
+		w.packs[sp.Name()] = p.packKey
 		c.mu.Lock()
 		n := p.size + int64(32*p.cat.Len())
 		if w.bytes += n; !w.gone {
@@ -411,7 +401,19 @@ func (p StoredPack) linkOrWrite(ctx context.Context, path string) error {
 	if e := f.Close(); err == nil {
 		err = e
 	}
+	if err == nil {
+		err = p.p.checkWritten(path)
+	}
 	return err
+}
+
+// checkWritten compares what was written of a pack that lives in its row, which nobody has done yet.
+func (p *pack) checkWritten(path string) error {
+	if f, err := openChecked(path, p); err != nil {
+		return fmt.Errorf("pack %d of repository %s is damaged: %w", p.seq, p.repoID, err)
+	} else {
+		return f.Close()
+	}
 }
 
 // replaceFile writes a file in one step: a reader sees the old or the new one.

@@ -48,9 +48,10 @@ type Outcome string
 // The outcomes. Their words are printed and must not change.
 const (
 	Repaired Outcome = "repaired"
-	Sound    Outcome = "sound" // it was whole when it was looked at again
-	Lost     Outcome = "lost"  // given up: readers are told so
-	Left     Outcome = "left"  // still damaged
+	Sound    Outcome = "sound"    // it was whole when it was looked at again
+	Lost     Outcome = "lost"     // given up: readers are told so
+	Left     Outcome = "left"     // still damaged
+	Unneeded Outcome = "unneeded" // damaged, known to be, and no file is made of it
 )
 
 // Result is what was done about one finding.
@@ -70,6 +71,7 @@ type Report struct {
 	Sound    int `json:"sound"`
 	Lost     int `json:"lost"`
 	Left     int `json:"left"`
+	Unneeded int `json:"unneeded"`
 }
 
 // Run repairs what was found, and tells what became of each finding. An error ends it: it says nothing about the
@@ -95,6 +97,8 @@ func (r *Report) count(res *Result) {
 		r.Lost++
 	case Left:
 		r.Left++
+	case Unneeded:
+		r.Unneeded++
 	}
 }
 

@@ -46,5 +46,8 @@ func (r *Report) WriteText(w io.Writer, dry bool) {
 	if dry {
 		fmt.Fprint(w, "dry run: nothing was changed; ")
 	}
+	if r.Unneeded > 0 {
+		fmt.Fprintf(w, "%d damaged that no file needs, ", r.Unneeded)
+	}
 	fmt.Fprintf(w, "%d repaired, %d found sound, %d lost, %d still damaged\n", r.Repaired, r.Sound, r.Lost, r.Left)
 }

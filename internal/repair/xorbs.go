@@ -140,13 +140,39 @@ func (j *job) search(ctx context.Context, open []openXorb) error {
 	return nil
 }
 
+// condemn marks a xorb that is still damaged, before anything else is done about it: what is not marked is offered to
+// uploads, and these would build on bytes that are not there. open is false if it became whole or was collected meanwhile,
+// known says that it was marked before.
+func (j *job) condemn(ctx context.Context, h xet.Hash) (open, known bool, err error) {
+	row, found, err := j.d.Xet.Xorb(ctx, h)
+	if err != nil || !found || row.Damaged || j.o.Dry {
+		return found, row.Damaged, err
+	}
+	if err := j.d.Xet.NoteDamage(ctx, h); err != nil {
+		return false, false, err
+	}
+	row, found, err = j.d.Xet.Xorb(ctx, h)
+	return found && row.Damaged, false, err
+}
+
 func (j *job) salvage(ctx context.Context, x *openXorb) error {
+	open, known, err := j.condemn(ctx, x.hash)
+	if err != nil {
+		return err
+	}
+	if !open {
+		j.tell(result(x.f, Sound, ""))
+		return nil
+	}
 	moved, lost, err := j.mend.Salvage(ctx, x.hash, x.is)
 	if err != nil {
 		return err
 	}
 	res := result(x.f, Left, "")
 	switch {
+	case len(lost) == 0 && len(moved) == 0 && known:
+		res.Outcome = Unneeded
+		res.Detail = "no file is made of it: the collector takes it when it is old enough, and an upload of its bytes repairs it"
 	case len(lost) == 0:
 		res.Outcome, res.How = Repaired, "moved"
 		res.Detail = fmt.Sprintf("no file needs what is missing; %d files were moved to a new xorb", len(moved))
@@ -160,11 +186,6 @@ func (j *job) salvage(ctx context.Context, x *openXorb) error {
 		}
 	default:
 		res.Detail = fmt.Sprintf("%d files lack bytes: upload them again from any copy, name a replica with --from, or give them up with --tombstone", len(lost))
-		if !j.o.Dry { // so that the bytes are asked for
-			if err := j.d.Xet.MarkDamaged(ctx, x.hash); err != nil {
-				return err
-			}
-		}
 	}
 	if len(moved) > 0 || len(res.Affects) == 0 {
 		if res.Affects, res.More, err = j.affected(ctx, lost); err != nil {

@@ -40,6 +40,7 @@ type Handle struct {
 	ID   string
 	db   *db.DB
 	ttl  time.Duration
+	end  time.Time // by the clock on the wall, as rows have it; of whoever renews until done is closed
 	ctx  context.Context
 	lose context.CancelCauseFunc
 	stop func()
@@ -56,7 +57,7 @@ func Take(ctx context.Context, d *db.DB, h Hold, ttl time.Duration) (*Handle, er
 	if ttl < MinTTL {
 		return nil, fmt.Errorf("hold.Take: %s is less than %s", ttl, MinTTL)
 	}
-	h.Until = time.Now().Add(ttl)
+	h.Until = clock().Add(ttl)
 	var id string
 	err := d.Tx(ctx, func(tx *db.Tx) (err error) {
 		id, err = Add(ctx, tx, h)
@@ -65,19 +66,22 @@ func Take(ctx context.Context, d *db.DB, h Hold, ttl time.Duration) (*Handle, er
 	if err != nil {
 		return nil, errs.Wrap("hold.Take", err)
 	}
-	t := &Handle{ID: id, db: d, ttl: ttl, done: make(chan struct{})}
+	t := &Handle{ID: id, db: d, ttl: ttl, end: h.Until, done: make(chan struct{})}
 	t.ctx, t.lose = context.WithCancelCause(ctx)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t.stop = sync.OnceFunc(stop)
-	go t.renew(renewing, h.Until)
+	go t.renew(renewing)
 	return t, nil
 }
 
 // Context ends with the context that the hold was taken under, and when the hold is lost.
 func (t *Handle) Context() context.Context { return t.ctx }
 
+// clock is the time without what Go adds to it to measure with: that stands still while a machine sleeps, and holds do not.
+func clock() time.Time { return time.Now().Round(0) }
+
 // renew puts the end off, three times in each ttl.
-func (t *Handle) renew(ctx context.Context, until time.Time) {
+func (t *Handle) renew(ctx context.Context) {
 	defer close(t.done)
 	tick := time.NewTicker(t.ttl / 3)
 	defer tick.Stop()
@@ -85,13 +89,8 @@ func (t *Handle) renew(ctx context.Context, until time.Time) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			later := now.Add(t.ttl)
-			n, err := t.db.Exec(ctx, renewHold, later.UnixMicro(), now.UnixMicro(), t.ID)
-			switch {
-			case err == nil && n > 0:
-				until = later
-			case err == nil, time.Now().After(until):
+		case <-tick.C:
+			if !t.prolong(ctx) {
 				t.lose(ErrLost)
 				return
 			}
@@ -99,11 +98,28 @@ func (t *Handle) renew(ctx context.Context, until time.Time) {
 	}
 }
 
-// Release ends the hold. It is an error if it was lost before.
+// prolong puts the end off once. It is false if the hold has ended: what has ended is not taken up again, since others may
+// have deleted in between, and nobody waits for a database past the end.
+func (t *Handle) prolong(ctx context.Context) bool {
+	ctx, cancel := context.WithDeadline(ctx, t.end)
+	defer cancel()
+	now := clock()
+	later := now.Add(t.ttl)
+	n, err := t.db.Exec(ctx, renewHold, later.UnixMicro(), now.UnixMicro(), t.ID, now.UnixMicro())
+	if err != nil {
+		return !clock().After(t.end)
+	}
+	if n > 0 {
+		t.end = later
+	}
+	return n > 0
+}
+
+// Release ends the hold. It is an error if it ended before.
 func (t *Handle) Release(ctx context.Context) error {
 	t.stop()
 	<-t.done
-	lost := errors.Is(context.Cause(t.ctx), ErrLost)
+	lost := errors.Is(context.Cause(t.ctx), ErrLost) || clock().After(t.end)
 	t.lose(context.Canceled)
 	n, err := t.db.Exec(context.WithoutCancel(ctx), deleteHold, t.ID)
 	if err == nil && (n == 0 || lost) {

@@ -104,9 +104,9 @@ func TestHolderHearsOfItsEnd(t *testing.T) {
 	if err := h.Release(ctx); !errors.Is(err, ErrLost) {
 		t.Errorf("released after it was removed: %v", err)
 	}
-	h = &Handle{ID: "none", db: d, ttl: 3 * time.Millisecond, done: make(chan struct{})}
+	h = &Handle{ID: "none", db: d, ttl: 3 * time.Millisecond, end: time.Now().Add(time.Hour), done: make(chan struct{})}
 	h.ctx, h.lose = context.WithCancelCause(ctx)
-	go h.renew(ctx, time.Now().Add(time.Hour))
+	go h.renew(ctx)
 	select {
 	case <-h.Context().Done():
 	case <-time.After(time.Minute):
@@ -115,4 +115,46 @@ func TestHolderHearsOfItsEnd(t *testing.T) {
 	if err := context.Cause(h.Context()); !errors.Is(err, ErrLost) {
 		t.Error(err)
 	}
+}
+
+// A hold that ended is not taken up again as if nothing had happened: others may have deleted in between.
+func TestHoldThatLapsedIsLost(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for name, lapse := range map[string]func(h *Handle) error{
+			"in its row": func(h *Handle) error {
+				_, err := d.Exec(ctx, "UPDATE hold SET until_at = ? WHERE id = ?", time.Now().Add(-time.Second).UnixMicro(), h.ID)
+				return err
+			},
+			"while its holder slept": func(h *Handle) error {
+				h.end = time.Now().Add(-time.Second)
+				return nil
+			},
+		} {
+			h, err := Take(ctx, d, Hold{Kind: "backup"}, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !h.prolong(ctx) {
+				t.Fatal("one that lives is not renewed")
+			}
+			if err := lapse(h); err != nil {
+				t.Fatal(err)
+			}
+			if h.prolong(ctx) {
+				t.Error(name, "it is renewed")
+			}
+			h.lose(ErrLost)
+			if err := h.Release(ctx); !errors.Is(err, ErrLost) {
+				t.Error(name, err)
+			}
+		}
+		h, err := Take(ctx, d, Hold{Kind: "backup"}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.end = time.Now().Add(-time.Second)
+		if err := h.Release(ctx); !errors.Is(err, ErrLost) {
+			t.Errorf("released after its end: %v", err)
+		}
+	})
 }

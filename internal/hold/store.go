@@ -2,7 +2,7 @@ package hold
 
 const (
 	insertHold = `INSERT INTO hold (id, kind, reason, repo_id, created_at, until_at, heartbeat) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	renewHold  = `UPDATE hold SET until_at = ?, heartbeat = ? WHERE id = ?`
+	renewHold  = `UPDATE hold SET until_at = ?, heartbeat = ? WHERE id = ? AND until_at >= ?`
 	deleteHold = `DELETE FROM hold WHERE id = ?`
 	dropEnded  = `DELETE FROM hold WHERE until_at IS NOT NULL AND until_at < ?`
 	listHolds  = `SELECT id, kind, reason, repo_id, created_at, until_at, heartbeat FROM hold

@@ -8,7 +8,7 @@ TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn-test
 LINT     := $(TOOLS)/bin/golangci-lint
 export CGO_ENABLED = 0
 
-.PHONY: dist run build test test-go test-clients check lint contract format torture fuzz clean
+.PHONY: dist run build test test-go test-clients check lint contract format torture fuzz bench clean
 
 ## run: build the hub and serve ./cairn-data on http://localhost:28080
 run: build
@@ -66,6 +66,10 @@ torture: build
 ## fuzz: every fuzz test for half a minute
 fuzz:
 	test/fuzz.sh 30s
+
+## bench: the hub beside nginx, git's own server, an S3 server and the machine's limits; writes bench/RESULTS.md. QUICK=1, ONLY=W1,W5
+bench: build
+	CAIRN=$(CURDIR)/$(BIN) $(GO) run ./bench/compare
 
 clean:
 	rm -rf bin

@@ -76,8 +76,8 @@ func downloads(s *session) error {
 
 // coldDownloads is W1c: before each turn the page cache is emptied.
 func (s *session) coldDownloads(nginx *process, all []contestant) error {
-	if err := dropCaches(s.dir); err != nil {
-		s.skip("W1c", "the page cache cannot be emptied: "+err.Error())
+	if os.Getuid() != 0 {
+		s.skip("W1c", "only root may empty the page cache")
 		return nil
 	}
 	cold := func(c contestant) contestant {

@@ -33,7 +33,7 @@ func startHub(s *session) (*hub, error) {
 	h := &hub{bin: os.Getenv("CAIRN"), data: s.path("hub"), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, WriteBufferSize: 256 << 10, ReadBufferSize: 256 << 10}}}
 	if h.bin == "" {
 		h.bin = s.path("cairn")
-		build := exec.CommandContext(s.ctx, "go", "build", "-o", h.bin, "github.com/cairnhub/cairn/cmd/cairn")
+		build := exec.CommandContext(s.ctx, "go", "build", "-o", s.path("cairn"), "github.com/cairnhub/cairn/cmd/cairn")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build it: %w: %s", err, out)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -29,4 +30,17 @@ func dropCaches(dir string) error {
 		return err
 	}
 	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("1"), 0o200)
+}
+
+// fileSystem is the kind of the file system that the data lies on.
+func fileSystem(dir string) string {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return "unknown file system"
+	}
+	names := map[int64]string{0xef53: "ext4", 0x58465342: "xfs", 0x9123683e: "btrfs", 0x01021994: "tmpfs", 0x794c7630: "overlayfs", 0x2fc12fc1: "zfs"}
+	if name := names[s.Type]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("file system %x", s.Type)
 }

@@ -70,7 +70,7 @@ func converse(ctx context.Context, host string, request []byte, head bool) (wait
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	r := bufio.NewReaderSize(c, 32<<10)
 	for ctx.Err() == nil {

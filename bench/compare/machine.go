@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/testhub/program"
@@ -114,17 +113,4 @@ func readLine(path string) string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(b))
-}
-
-// fileSystem is the kind of the file system that the data lies on.
-func fileSystem(dir string) string {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return "unknown file system"
-	}
-	names := map[int64]string{0xef53: "ext4", 0x58465342: "xfs", 0x9123683e: "btrfs", 0x01021994: "tmpfs", 0x794c7630: "overlayfs", 0x2fc12fc1: "zfs"}
-	if name := names[int64(s.Type)]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("file system %x", s.Type)
 }

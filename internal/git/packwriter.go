@@ -14,7 +14,8 @@ import (
 // PackWriter collects objects for one pack. Entries go to a spool as they come. A pack states its number of objects
 // first and ends in a SHA-1 of everything, so Finish writes the header, then copies the spool, hashing what passes:
 // one pass over the input, one over the compressed bytes, and no object in memory whole but those given whole.
-// It is not safe for concurrent use.
+// Once the spool could not be written, nothing is added and the pack cannot be finished: objects that were taken before
+// may be lost. It is not safe for concurrent use.
 type PackWriter struct {
 	spool *Spool
 	objs  []ObjectInfo
@@ -33,6 +34,9 @@ func (w *PackWriter) Len() int { return len(w.objs) }
 // Size is the bytes of the pack so far.
 func (w *PackWriter) Size() int64 { return packHeaderLen + w.spool.Size() + packTrailerLen }
 
+// Err is why the spool could not be written; nil: it could. Other errors are of what was to be added.
+func (w *PackWriter) Err() error { return w.spool.err }
+
 // Has reports whether the object is in the pack.
 func (w *PackWriter) Has(oid hub.OID) bool {
 	_, ok := w.seen[oid]
@@ -41,8 +45,8 @@ func (w *PackWriter) Has(oid hub.OID) bool {
 
 // Add adds an object whose id the caller has computed with Hash; one that is there already is passed over.
 func (w *PackWriter) Add(kind Kind, oid hub.OID, data []byte) error {
-	if w.Has(oid) {
-		return nil
+	if w.Err() != nil || w.Has(oid) {
+		return w.Err()
 	}
 	w.buf.Reset()
 	w.buf.Write(appendEntryHead(w.buf.AvailableBuffer(), kind, int64(len(data))))
@@ -125,8 +129,8 @@ func (e *exactReader) Read(p []byte) (int, error) {
 // what is deeper is written whole.
 func (w *PackWriter) Copy(p *PackReader, i int, maxDepth int) error {
 	o := p.cat.At(i)
-	if w.Has(o.OID) {
-		return nil
+	if w.Err() != nil || w.Has(o.OID) {
+		return w.Err()
 	}
 	head, packed, err := p.packed(o)
 	if err != nil {

@@ -9,13 +9,15 @@ import (
 )
 
 // Spool keeps what is written in memory up to a number of bytes, then in a file that has no name any more: a crash
-// leaves nothing behind. It is not safe for concurrent use.
+// leaves nothing behind. A write that failed may have lost what was written before, so every use after it fails the
+// same way. It is not safe for concurrent use.
 type Spool struct {
 	dir  string
 	max  int
 	mem  []byte
 	file *os.File
 	size int64 // bytes in file
+	err  error // of the first write that failed
 }
 
 // NewSpool makes an empty spool that holds up to max bytes in memory and the rest below dir.
@@ -25,15 +27,16 @@ func NewSpool(dir string, max int) *Spool { return &Spool{dir: dir, max: max} }
 func (s *Spool) Size() int64 { return s.size + int64(len(s.mem)) }
 
 func (s *Spool) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
 	if len(s.mem)+len(p) > s.max {
 		if err := s.flush(); err != nil {
 			return 0, err
 		}
 	}
 	if s.file != nil && len(p) > s.max {
-		n, err := s.file.WriteAt(p, s.size)
-		s.size += int64(n)
-		return n, err
+		return s.append(p)
 	}
 	s.mem = append(s.mem, p...)
 	return len(p), nil
@@ -44,14 +47,23 @@ func (s *Spool) flush() error {
 	if s.file == nil {
 		f, err := tempfile.New(s.dir)
 		if err != nil {
-			return fmt.Errorf("spool: %w", err)
+			s.err = fmt.Errorf("spool: %w", err)
+			return s.err
 		}
 		s.file = f
 	}
-	n, err := s.file.WriteAt(s.mem, s.size)
-	s.size += int64(n)
+	_, err := s.append(s.mem)
 	s.mem = s.mem[:0]
 	return err
+}
+
+func (s *Spool) append(p []byte) (int, error) {
+	n, err := s.file.WriteAt(p, s.size)
+	s.size += int64(n)
+	if err != nil {
+		s.err = fmt.Errorf("spool: %w", err)
+	}
+	return n, s.err
 }
 
 // Truncate forgets what was written after the first n bytes.
@@ -65,6 +77,9 @@ func (s *Spool) Truncate(n int64) {
 
 // WriteTo writes all bytes to w.
 func (s *Spool) WriteTo(w io.Writer) (int64, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
 	var n int64
 	if s.file != nil {
 		var err error

@@ -191,7 +191,7 @@ func (m *packMend) try(ctx context.Context, how How, open func(context.Context) 
 			return nil, e
 		}
 		m.copies = append(m.copies, packCopy{how, f})
-		_, err = io.Copy(f, io.LimitReader(r, m.p.Size+1))
+		_, err = io.Copy(ownDisk{f}, io.LimitReader(r, m.p.Size+1))
 		if err == nil {
 			err = m.isWhole(f)
 		}
@@ -212,6 +212,10 @@ func (m *packMend) try(ctx context.Context, how How, open func(context.Context) 
 
 // blamesCopy reports whether an error says that a copy is absent or damaged, and not that its store did not answer.
 func blamesCopy(err error) bool {
+	var own *diskError
+	if errors.As(err, &own) {
+		return false
+	}
 	return errors.Is(err, os.ErrNotExist) || errors.Is(blob.Damaged("", err, git.ErrMalformed), ErrDamaged)
 }
 
@@ -224,6 +228,9 @@ func (m *packMend) isWhole(f *os.File) error {
 		return fmt.Errorf("%w: %d bytes instead of %d", git.ErrMalformed, info.Size(), m.p.Size)
 	}
 	_, sum, err := git.VerifyPack(f, info.Size())
+	if err != nil && !errors.Is(err, git.ErrMalformed) {
+		return &diskError{err}
+	}
 	if err == nil && sum.String() != m.p.Hash {
 		err = fmt.Errorf("%w: it is pack %s", git.ErrMalformed, sum)
 	}

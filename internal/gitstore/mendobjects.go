@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
@@ -32,8 +34,8 @@ func (m *packMend) rewrite(ctx context.Context) (MendedPack, error) {
 			return err
 		}
 		for _, r := range readers {
-			if w.w.Copy(r, i, foldDepth) == nil {
-				return nil
+			if ok, err := copied(w.w, r, i, foldDepth); ok || err != nil {
+				return err
 			}
 		}
 		missing[m.cat.OID(i)] = true
@@ -63,6 +65,27 @@ func (m *packMend) rewrite(ctx context.Context) (MendedPack, error) {
 	return out, m.swap(ctx, w, out.Lost)
 }
 
+// copied reports whether an object was added from a copy of the pack. It was not if the copy's bytes are damaged. Every other
+// failure is an error, that of the new pack's spool above all: it says nothing of the object.
+//
+// ErrLimit is damage here: what has so large objects in its chain of deltas is not taken when it is pushed, and a base that
+// is there is not made again, but for chains longer than any that is read.
+func copied(w *git.PackWriter, r *git.PackReader, i, depth int) (bool, error) {
+	err := w.Copy(r, i, depth)
+	switch {
+	case err == nil:
+		return true, nil
+	case w.Err() != nil:
+		return false, w.Err()
+	case blamesCopy(err), errors.Is(err, git.ErrLimit):
+		return false, nil
+	}
+	return false, err
+}
+
+// deepest is the longest chain of deltas that is read: a delta whose base is there is then copied as it is.
+const deepest = 4096
+
 // again tries objects whose delta's base was found elsewhere, as long as that helps.
 func (m *packMend) again(ctx context.Context, w *git.PackWriter, readers []*git.PackReader, missing map[hub.OID]bool) error {
 	for n := -1; n != len(missing); {
@@ -73,7 +96,11 @@ func (m *packMend) again(ctx context.Context, w *git.PackWriter, readers []*git.
 			}
 			i, ok := m.cat.Find(oid)
 			for k := 0; ok && k < len(readers) && missing[oid]; k++ {
-				if w.Copy(readers[k], i, foldDepth) == nil {
+				done, err := copied(w, readers[k], i, deepest)
+				if err != nil {
+					return err
+				}
+				if done {
 					delete(missing, oid)
 				}
 			}
@@ -155,57 +182,81 @@ func (m *packMend) searchPack(ctx context.Context, p *PackInfo, w *git.PackWrite
 	return err
 }
 
+// takeFrom adds what a pack has of the objects. A pack that is damaged, too, is passed over; one that could not be read just
+// then ends the search, since an object must not be called lost for that.
 func (m *packMend) takeFrom(ctx context.Context, p *PackInfo, b []byte, cat *git.Catalog, w *git.PackWriter, missing map[hub.OID]bool) error {
-	var r *git.PackReader
+	var found []int
 	for oid := range missing {
-		i, ok := cat.Find(oid)
-		if !ok {
-			continue
+		if i, ok := cat.Find(oid); ok {
+			found = append(found, i)
 		}
-		if r == nil {
-			if p.PackKey == "" {
-				r = git.NewPackReader(bytes.NewReader(b), cat)
-			} else {
-				f, err := m.s.files.acquire(ctx, &pack{repoID: p.RepoID, seq: p.Seq, size: p.Size, packKey: p.PackKey, indexKey: p.IndexKey, cat: cat})
-				if err != nil {
-					return ignoreDamage(ctx, err)
-				}
-				defer m.s.files.release(f)
-				r = f.PackReader
-			}
-		}
-		kind, data, err := r.Object(i, git.MaxWhole) // hashed there
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	r := git.NewPackReader(bytes.NewReader(b), cat)
+	if p.PackKey != "" {
+		f, err := m.s.files.acquire(ctx, &pack{repoID: p.RepoID, seq: p.Seq, size: p.Size, packKey: p.PackKey, indexKey: p.IndexKey, cat: cat})
 		if err != nil {
-			if err := ignoreDamage(ctx, err); err != nil {
+			return passOver(ctx, err)
+		}
+		defer m.s.files.release(f)
+		r = f.PackReader
+	}
+	for _, i := range found {
+		err := addObject(w, r, i)
+		switch {
+		case err == nil:
+			delete(missing, cat.OID(i))
+		case w.Err() != nil:
+			return w.Err()
+		case errors.Is(err, git.ErrLimit) && p.PackKey == "" && verifySum(cat, bytes.NewReader(b)) != nil: // it has a size that is none
+		default:
+			if err := passOver(ctx, err); err != nil {
 				return err
 			}
-			continue
 		}
-		if err := w.Add(kind, oid, data); err != nil {
+	}
+	return nil
+}
+
+// addObject adds an object of another pack, which is hashed as it is read. What is packed whole may have any size.
+func addObject(w *git.PackWriter, r *git.PackReader, i int) error {
+	if o := r.Catalog().At(i); !o.Delta && o.Size > streamFrom {
+		in, err := r.Stream(i, git.MaxWhole)
+		if err != nil {
 			return err
 		}
-		delete(missing, oid)
-	}
-	return nil
-}
-
-// ignoreDamage passes over a pack that is damaged, too.
-func ignoreDamage(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if errs.Is(err, errs.Unavailable) {
+		defer in.Close()
+		_, err = w.AddStream(o.Kind, o.Size, in, nil)
 		return err
 	}
-	return nil
+	kind, data, err := r.Object(i, git.MaxWhole)
+	if err != nil {
+		return err
+	}
+	return w.Add(kind, r.Catalog().OID(i), data)
 }
 
-// swap puts the new pack into the place of the old one, whose blob is freed in its time. A pack that was folded or
-// collected meanwhile is not there any more: what took its place was read from sound bytes.
+// passOver is nil for damage of a pack that was only looked at.
+func passOver(ctx context.Context, err error) error {
+	if ctx.Err() == nil && blamesCopy(err) {
+		return nil
+	}
+	return err
+}
+
+// swap puts the new pack into the place of the old one, whose blob is freed in its time, once it has been read back whole from
+// where it is kept. A pack that was folded or collected meanwhile is not there any more: what took its place was read from
+// sound bytes.
 func (m *packMend) swap(ctx context.Context, w *PackWriter, lost []hub.OID) error {
 	p, err := w.Finish(ctx)
 	if err != nil {
 		return err
+	}
+	if err := m.s.verifyNew(ctx, p); err != nil {
+		m.s.dropPack(ctx, p)
+		return fmt.Errorf("the pack that was to take the place of %s is not whole: %w", m.p.Key(), err)
 	}
 	old := []*pack{{repoID: m.p.RepoID, seq: m.p.Seq, size: m.p.Size, packKey: m.p.PackKey, indexKey: m.p.IndexKey}}
 	err = m.s.db.Tx(ctx, func(tx *db.Tx) error {
@@ -221,6 +272,22 @@ func (m *packMend) swap(ctx context.Context, w *PackWriter, lost []hub.OID) erro
 		return nil
 	}
 	return err
+}
+
+// verifyNew reads a pack that has no row yet, each of its objects.
+func (s *Store) verifyNew(ctx context.Context, p *Pack) error {
+	if p.cat == nil {
+		return nil
+	}
+	info := &PackInfo{Hash: p.cat.PackHash().String(), Objects: p.cat.Len(), Size: p.cat.PackSize(), PackKey: p.packKey, IndexKey: p.indexKey}
+	if err := s.packPresent(ctx, info, p.inline, p.cat.Bytes()); err != nil {
+		return err
+	}
+	cat, err := s.verifyCatalog(ctx, info, p.cat.Bytes())
+	if err != nil {
+		return err
+	}
+	return s.verifyBytes(ctx, info, p.inline, cat, blob.Objects)
 }
 
 // noteLost remembers which objects were given up.

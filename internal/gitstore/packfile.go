@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 )
 
@@ -122,7 +123,10 @@ func (c *packFiles) load(ctx context.Context, p *pack) error {
 		}
 		if f, err = openChecked(path, p); err != nil {
 			_ = os.Remove(path)
-			return fmt.Errorf("pack %s: %w", p.packKey, err)
+			if !errors.Is(err, git.ErrMalformed) {
+				err = &diskError{err}
+			}
+			return &errs.Error{Kind: errs.Internal, Op: "gitstore.load", Msg: "The stored git pack " + p.packKey + " is damaged", Err: err}
 		}
 	}
 	c.insert(&packFile{PackReader: git.NewPackReader(f, p.cat).ShareBases(c.bases), key: p.packKey, path: path, size: p.size, file: f})
@@ -137,12 +141,12 @@ func openChecked(path string, p *pack) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() != p.cat.PackSize() {
-		err = fmt.Errorf("%d bytes instead of %d", info.Size(), p.cat.PackSize())
+		err = fmt.Errorf("%w: %d bytes instead of %d", git.ErrMalformed, info.Size(), p.cat.PackSize())
 	}
 	if err == nil {
 		_, sum, e := git.VerifyPack(f, info.Size())
 		if err = e; err == nil && sum != p.cat.PackHash() {
-			err = errors.New("another pack's checksum")
+			err = fmt.Errorf("%w: another pack's checksum", git.ErrMalformed)
 		}
 	}
 	if err != nil {
@@ -160,17 +164,37 @@ func (c *packFiles) download(ctx context.Context, dir, path string, p *pack) err
 	defer r.Close()
 	tmp, err := os.CreateTemp(dir, "fetch-*")
 	if err != nil {
-		return err
+		return &diskError{err}
 	}
 	defer os.Remove(tmp.Name())
-	_, err = io.Copy(tmp, io.LimitReader(r, p.cat.PackSize()+1))
-	if e := tmp.Close(); err == nil {
-		err = e
+	_, err = io.Copy(ownDisk{tmp}, io.LimitReader(r, p.cat.PackSize()+1))
+	if e := tmp.Close(); err == nil && e != nil {
+		err = &diskError{e}
 	}
 	if err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), path)
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return &diskError{err}
+	}
+	return nil
+}
+
+// diskError is a failure of this node's own disk, which says nothing of what is stored.
+type diskError struct{ err error }
+
+func (e *diskError) Error() string { return "this node's disk: " + e.err.Error() }
+func (e *diskError) Unwrap() error { return e.err }
+
+// ownDisk writes to this node's disk.
+type ownDisk struct{ w io.Writer }
+
+func (d ownDisk) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		err = &diskError{err}
+	}
+	return n, err
 }
 
 func (c *packFiles) insert(f *packFile) {

@@ -3,6 +3,7 @@ package xetstore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -115,7 +116,7 @@ func TestDamagedFileSentAgain(t *testing.T) {
 func TestReplacedIsNotDamaged(t *testing.T) {
 	e := sqliteFS(t)
 	seeded(t, e)
-	data := Mixed(9, 900_000)
+	data := lines(9, 900_000)
 	u := (&Client{}).Pack(t, data)
 	put(t, e, alice, u)
 	f, _, err := e.FindFile(ctx, "secret", shaOf(data))
@@ -138,9 +139,19 @@ func TestReplacedIsNotDamaged(t *testing.T) {
 	}
 }
 
-// recompress is the same xorb with no chunk compressed.
+// lines makes n bytes of text, which every chunk of a xorb is compressed for.
+func lines(seed uint64, n int) []byte {
+	var b []byte
+	for i := seed * 1_000_000; len(b) < n; i++ {
+		b = fmt.Appendf(b, "the weight with the number %d\n", i*i)
+	}
+	return b[:n]
+}
+
+// recompress is the same xorb with no chunk compressed, which is to be another body.
 func recompress(t *testing.T, body []byte, want xet.Hash) []byte {
 	t.Helper()
+	whole := len(body)
 	var out []byte
 	for len(body) > 0 {
 		raw, n, err := xet.DecodeChunk(nil, body)
@@ -151,6 +162,9 @@ func recompress(t *testing.T, body []byte, want xet.Hash) []byte {
 		out = append(out, 0, byte(k), byte(k>>8), byte(k>>16), 0, byte(k), byte(k>>8), byte(k>>16))
 		out = append(out, raw...)
 		body = body[n:]
+	}
+	if len(out) == whole {
+		t.Fatal("nothing of the xorb was compressed before")
 	}
 	if _, err := xet.VerifyXorb(bytes.NewReader(out), &bytes.Buffer{}, want); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 const (
 	selectXorb    = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
 	selectXorbs   = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
+	selectBodies  = "SELECT hash, body_size FROM xet_xorb WHERE hash IN (?)"
 	selectTouched = "SELECT hash, touched_at FROM xet_xorb WHERE hash IN (?)"
 	updateTouched = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
 

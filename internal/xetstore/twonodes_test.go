@@ -2,6 +2,10 @@ package xetstore_test
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/db/dbtest"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/xet"
 	. "github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
 
@@ -24,7 +29,7 @@ func TestTwoNodesStoreOneXorb(t *testing.T) {
 	seeded(t, nodes[0])
 	p.Set(blobtest.Faults{Lose: true, Latency: 5 * time.Millisecond})
 	for round := range 6 {
-		data := Mixed(uint64(40+round), 900_000)
+		data := lines(uint64(40+round), 900_000)
 		u := (&Client{}).Pack(t, data)
 		hash := u.Xorbs[0].Hash
 		bodies := [][]byte{u.Xorbs[0].Body, recompress(t, u.Xorbs[0].Body, hash)}
@@ -66,4 +71,75 @@ func TestTwoNodesStoreOneXorb(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPlansFollowWhatOtherNodesStore: a node that knows a xorb's index must not send clients to places in the body that
+// another node has since replaced by one that is compressed otherwise. Nobody would tell them, however often they ask.
+func TestPlansFollowWhatOtherNodesStore(t *testing.T) {
+	o, d := blobtest.S3(t), dbtest.New(t, db.SQLite)
+	a, b := New(t, d, blobtest.Cached(t, o, 50_000_000)), New(t, d, blobtest.Cached(t, o, 50_000_000))
+	seeded(t, a)
+	data := lines(77, 900_000)
+	u := (&Client{}).Pack(t, data)
+	put(t, a, alice, u)
+	f, _, err := a.FindFile(ctx, "secret", shaOf(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := func(e *Env) *xet.Reconstruction {
+		t.Helper()
+		plan, err := e.Reconstruct(ctx, f, 0, uint64(f.Size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	before := plan(b)
+	read(t, b, f, 0, f.Size) // into the copy on its disk
+	hash := u.Xorbs[0].Hash
+	body := recompress(t, u.Xorbs[0].Body, hash)
+	if err := a.MarkDamaged(ctx, hash); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.PutXorb(ctx, alice, hash, bytes.NewReader(body)); err != nil {
+		t.Fatal(err)
+	}
+	now := plan(b)
+	if reflect.DeepEqual(now, before) || !reflect.DeepEqual(now, plan(a)) {
+		t.Error("the plan is that of the body before")
+	}
+	direct, err := b.Direct(ctx, now, time.Now(), time.Minute)
+	if err != nil || direct == nil {
+		t.Fatal("no addresses of the store", err)
+	}
+	for _, x := range now.Xorbs {
+		for _, g := range x.Ranges {
+			url, err := direct.URL(ctx, x.Xorb, int64(g.ByteStart), int64(g.ByteEndInclusive-g.ByteStart)+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fetch(t, url, g); x.Xorb == hash && !bytes.Equal(got, body[g.ByteStart:g.ByteEndInclusive+1]) {
+				t.Error("the address leads to other bytes")
+			}
+		}
+	}
+}
+
+func fetch(t *testing.T, url string, g xet.FetchRange) []byte {
+	t.Helper()
+	rq, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rq.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", g.ByteStart, g.ByteEndInclusive))
+	rs, err := http.DefaultClient.Do(rq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rs.Body.Close()
+	b, err := io.ReadAll(rs.Body)
+	if err != nil || rs.StatusCode != http.StatusPartialContent {
+		t.Fatal(rs.Status, err)
+	}
+	return b
 }

@@ -86,10 +86,13 @@ func writeAnew(ctx context.Context, path string, pool *sql.DB, check bool) error
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	if _, err := old.WriteAt(make([]byte, 100), 0); err != nil {
+	// The name has to lead to the new one on the disk as well before the old one is spoiled: without power in between, the
+	// name would lead to a database without a header, and the next start would remove the copy.
+	if err := syncFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	_, err = old.WriteAt(make([]byte, 100), 0)
+	return err
 }
 
 // lockOut folds the log into the file and keeps everybody else from it until the connection ends.

@@ -17,8 +17,8 @@ case $3 in
     old=$(cat "$DIR/run/node$N.pid")
     kill -USR2 "$old"
     for _ in $(seq 600); do
-      new=$(cat "$DIR/node$N/cairn.lock")
-      [ "$new" = "$old" ] || { echo "$new" > "$DIR/run/node$N.pid"; exit 0; }
+      read -r new < "$DIR/node$N/cairn.lock" || new='' # its first line: it may be being written
+      [ -z "$new" ] || [ "$new" = "$old" ] || { echo "$new" > "$DIR/run/node$N.pid"; exit 0; }
       sleep 0.1
     done
     echo "node $N was not replaced; see $DIR/log/node$N.log" >&2

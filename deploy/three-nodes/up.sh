@@ -35,7 +35,7 @@ secret() { od -An -tx1 -N16 /dev/urandom | tr -d ' \n'; }
 if [ ! -s "$DIR/settings" ]; then
   (umask 077; cat > "$DIR/settings" <<END
 export CAIRN_URL=http://127.0.0.1:$(port balancer)
-export CAIRN_DATABASE_URL=postgres://cairn:$(secret)@127.0.0.1:$(port postgres)/cairn
+export CAIRN_DATABASE_URL='postgres://cairn:$(secret)@127.0.0.1:$(port postgres)/cairn?pool_max_conns=16'
 export CAIRN_BLOB_URL='s3://cairn?endpoint=http://127.0.0.1:$(port s3)&region=us-east-1'
 export CAIRN_S3_ACCESS_KEY=cairn
 export CAIRN_S3_SECRET_KEY=$(secret)

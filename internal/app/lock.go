@@ -56,9 +56,11 @@ func handedLock(f *os.File, handed int) (*os.File, error) {
 	return lock, nil
 }
 
-// signLock tells who reads the lock's file by whom the folder is served.
+// signLock tells who reads the lock's file by whom the folder is served. Scripts read it: at no moment is it
+// empty, and its first line, once it is whole, is the number.
 func signLock(f *os.File) {
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(fmt.Sprintf("%d\n", os.Getpid())), 0)
+	b := fmt.Appendf(nil, "%d\n", os.Getpid())
+	if _, err := f.WriteAt(b, 0); err == nil {
+		_ = f.Truncate(int64(len(b)))
 	}
 }

@@ -139,7 +139,7 @@ func (c *Cluster) writable(t *testing.T) {
 	t.Helper()
 	for _, kv := range c.Env(t) {
 		if url, ok := strings.CutPrefix(kv, "CAIRN_DATABASE_URL="); ok {
-			c.sql(t, dbtest.Open(t, url+"?default_transaction_read_only=off"), "ALTER ROLE cairn RESET default_transaction_read_only")
+			c.sql(t, dbtest.Open(t, url+"&default_transaction_read_only=off"), "ALTER ROLE cairn RESET default_transaction_read_only")
 		}
 	}
 }
@@ -170,7 +170,7 @@ func checkPool(t *testing.T, d *db.DB) {
 	if err := d.Get(context.Background(), &n, query); err != nil {
 		t.Fatal(err)
 	}
-	if most := (Nodes + 1) * 16; n.Open > most || n.Stuck > 0 { // this process has a pool as well
+	if most := (Nodes + 1) * 16; n.Open > most || n.Stuck > 0 { // up.sh sets 16; this process has a pool as well
 		t.Errorf("%d connections, at most %d are right; %d were left in a transaction", n.Open, most, n.Stuck)
 	}
 }

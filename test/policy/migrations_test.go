@@ -43,6 +43,39 @@ func TestMigrationsExpandFirst(t *testing.T) {
 	t.Logf("%d migrations are newer than the last release", looked)
 }
 
+// leftOut are numbers below the newest that no migration has, and none may get: a hub that has run a newer one refuses to
+// run an older one after it, and would not start.
+var leftOut = []int{4, 5, 6, 20, 26, 27}
+
+// TestMigrationsOnlyGrow: a new migration has the number after the highest, in both dialects.
+func TestMigrationsOnlyGrow(t *testing.T) {
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		files, err := filepath.Glob("../../internal/db/migration/" + dialect + "/*.sql")
+		if err != nil || len(files) == 0 {
+			t.Fatal("no migrations", err)
+		}
+		next := 1
+		for _, path := range files { // sorted
+			number, err := strconv.Atoi(filepath.Base(path)[:4])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ; next < number; next++ {
+				if !slices.Contains(leftOut, next) {
+					t.Errorf("%s: the number %04d was left out or taken away: a new migration has the next number", path, next)
+				}
+			}
+			if number < next || slices.Contains(leftOut, number) {
+				t.Errorf("%s: hubs that have run a newer migration refuse this one: give it the number after the highest", path)
+			}
+			next = number + 1
+		}
+		if last := leftOut[len(leftOut)-1]; last >= next {
+			t.Errorf("%s: %04d is no number between others", dialect, last)
+		}
+	}
+}
+
 const contracts = "CONTRACTS " // in place of the line that allows a statement
 
 var (

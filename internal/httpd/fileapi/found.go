@@ -51,7 +51,7 @@ func (f *Found) Weight() int64 {
 	return n
 }
 
-// found is what the request's address leads to; live is the file itself if it had to be looked up.
+// found is what the request's address leads to; live is the file itself if it had to be looked up, as it had if write needs it.
 func (a *API) found(w http.ResponseWriter, r *http.Request) (fd *Found, live *content.File, err error) {
 	st := httpd.Of(r)
 	fd, err = a.Memo.Get(Key{st.Repo.RowID, httpd.Rest(r), st.Origin}, func() (*Found, error) {
@@ -61,6 +61,9 @@ func (a *API) found(w http.ResponseWriter, r *http.Request) (fd *Found, live *co
 		}
 		return newFound(r, snap, live), nil
 	})
+	if err == nil && live == nil {
+		return a.open(w, r, fd)
+	}
 	return fd, live, err
 }
 
@@ -76,6 +79,22 @@ func (a *API) lookUp(w http.ResponseWriter, r *http.Request) (*content.Snapshot,
 	return snap, f, err
 }
 
+// open looks a file in git up again whose bytes the answer needs and nobody holds. It must come before the first byte of the
+// answer: a commit since the first look may have changed the file, and then the answer is about the new one.
+func (a *API) open(w http.ResponseWriter, r *http.Request, fd *Found) (*Found, *content.File, error) {
+	if fd.file.Large != nil || fd.body.Load() != nil || r.Method == http.MethodHead || httpd.NotModified(r, fd.etag) {
+		return fd, nil, nil
+	}
+	snap, live, err := a.lookUp(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if live.Large != nil || live.ETag() != fd.file.ETag() {
+		fd = newFound(r, snap, live)
+	}
+	return fd, live, nil
+}
+
 func newFound(r *http.Request, snap *content.Snapshot, f *content.File) *Found {
 	h := http.Header{"X-Repo-Commit": {snap.Commit.String()}}
 	describe(h, f.Path, false)
@@ -89,23 +108,15 @@ func newFound(r *http.Request, snap *content.Snapshot, f *content.File) *Found {
 	return fd
 }
 
-// write writes a part of the file.
+// write writes a part of what found gave.
 func (a *API) write(w http.ResponseWriter, r *http.Request, fd *Found, live *content.File, s httpd.Span) (err error) {
 	if fd.file.Large != nil {
 		return fd.file.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N)
 	}
-	body := fd.body.Load()
-	if body == nil && live == nil {
-		if _, live, err = a.lookUp(w, r); err != nil {
-			return err
-		}
-		if live.ETag() != fd.file.ETag() {
-			return errMoved
-		}
-	}
 	if !fd.kept() {
 		return live.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N)
 	}
+	body := fd.body.Load()
 	if body == nil {
 		if body, err = read(r, live); err != nil {
 			return err

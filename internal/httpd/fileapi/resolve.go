@@ -117,7 +117,4 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request) error {
 	return serve(w, r, identify(w.Header(), f.OID.String()), size, func(s httpd.Span) error { return copySpan(httpd.Patient(w), rc, s) })
 }
 
-var (
-	errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")
-	errMoved = errs.New(errs.Internal, "the file became another while it was looked up")
-)
+var errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")

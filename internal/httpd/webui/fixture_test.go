@@ -45,6 +45,20 @@ type world struct {
 	content  *content.Service
 	shown    *profile.Service
 	actor    map[string]hub.Actor
+	looked   func() // if not nil, comes after the file door has looked up an address
+}
+
+type memo struct {
+	fileapi.Memo
+	w *world
+}
+
+func (m memo) Get(k fileapi.Key, load func() (*fileapi.Found, error)) (*fileapi.Found, error) {
+	fd, err := m.Memo.Get(k, load)
+	if m.w.looked != nil {
+		m.w.looked()
+	}
+	return fd, err
 }
 
 func newWorld(t *testing.T, hubURL string) *world {
@@ -72,7 +86,7 @@ func newWorld(t *testing.T, hubURL string) *world {
 	pages := &webui.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Orgs: orgs}
 	api := &hubapi.API{Accounts: w.accounts, Authz: rights, Profiles: shown, Repos: w.repos, Content: w.content, Verify: signed, Client: client}
 	files := &fileapi.API{Content: w.content, Count: func(*http.Request, string) {}, Client: client,
-		Memo: db.NewMemo[fileapi.Key](d, 1<<20, (*fileapi.Found).Weight)}
+		Memo: memo{db.NewMemo[fileapi.Key](d, 1<<20, (*fileapi.Found).Weight), w}}
 	srv, err := httpd.New(httpd.Options{Accounts: w.accounts, Authz: rights, Repos: w.repos, Log: log, URL: hubURL},
 		pages.Routes(), api.Routes(), files.Routes())
 	w.must(err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -85,8 +86,9 @@ func setDefaults(cfg *pgx.ConnConfig) {
 		Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
 	cfg.DialFunc = dialer.DialContext
+	// Others counts nodes by this name, so one that the URL gives comes behind it.
+	cfg.RuntimeParams["application_name"] = strings.TrimSpace(processName() + " " + cfg.RuntimeParams["application_name"])
 	for name, value := range map[string]string{
-		"application_name":                    processName(),
 		statementTimeout:                      "30s",
 		"idle_in_transaction_session_timeout": "60s",
 		"standard_conforming_strings":         "on",

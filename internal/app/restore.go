@@ -15,7 +15,6 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/fsck"
-	"github.com/cairnhub/cairn/internal/hold"
 )
 
 // withStorage opens the database and the store that are configured, and no more: a hub would fill an empty database.
@@ -262,17 +261,9 @@ func printRebuilt(w io.Writer, r *backup.Rebuilt) {
 	}
 }
 
-// afterRebuild keeps everything that was found until somebody has looked at it.
+// afterRebuild says what keeps everything that was found, and looks through it.
 func (a *App) afterRebuild(ctx context.Context, r *backup.Rebuilt, w io.Writer) error {
-	var id string
-	err := a.db.Tx(ctx, func(tx *db.Tx) (err error) {
-		id, err = hold.Add(ctx, tx, hold.Hold{Kind: "rebuild", Reason: "the database was made again from a catalogue of " + stamp(r.Manifest.Created) + " UTC"})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "\nNothing that is stored is deleted until you have looked at it: 'cairn hold remove %s' ends that.\n", id)
+	fmt.Fprintf(w, "\nNothing that is stored is deleted until you have looked at it: 'cairn hold remove %s' ends that.\n", r.HoldID)
 	report, err := a.Checker(fsck.Options{}).Run(ctx)
 	if err != nil {
 		return fmt.Errorf("the rebuilt storage could not be looked through: %w", err)

@@ -64,6 +64,7 @@ type copier struct {
 	to       blob.Store
 	toDir    string
 	doubtful time.Time // objects there from this time on are read before they are relied on; zero: none
+	checkAll bool      // nothing that is there is relied on before it was read
 	progress func(Progress)
 
 	done    func(o object) error // in the order of the keys: what is there now
@@ -240,7 +241,7 @@ func (c *copier) one(ctx context.Context, t task) (outcome, error) {
 		return outcome{}, err
 	}
 	if t.have != nil {
-		if (t.size < 0 || t.size == t.have.Size) && !c.inDoubt(t.have) {
+		if (t.size < 0 || t.size == t.have.Size) && !c.checkAll && !c.inDoubt(t.have) {
 			c.count(0, false, false)
 			return outcome{object: object{t.key, t.have.Size}}, nil
 		}

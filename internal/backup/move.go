@@ -4,11 +4,25 @@ import (
 	"context"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/hold"
 )
 
 // MoveObjects copies the objects that the rows of one hub name to the store of another. The hub may be running: what it
-// stores meanwhile is copied the next time. Objects that are damaged are returned; the others are copied.
-func MoveObjects(ctx context.Context, from, to Hub, progress func(Progress)) ([]Damage, Progress, error) {
+// stores meanwhile is copied the next time, and what it gives up is there until its copy is. Objects that are damaged are
+// returned; the others are copied.
+func MoveObjects(ctx context.Context, from, to Hub, progress func(Progress)) (damaged []Damage, stats Progress, err error) {
+	held, err := hold.Take(ctx, from.DB, hold.Hold{Kind: "migrate-storage", Reason: "cairn migrate-storage is copying what the database named when it began"}, holdTime)
+	if err != nil {
+		return nil, Progress{}, err
+	}
+	damaged, stats, err = moveObjects(held.Context(), from, to, progress)
+	if e := held.Release(ctx); err == nil {
+		err = e // bytes may have been deleted that the rows name
+	}
+	return damaged, stats, err
+}
+
+func moveObjects(ctx context.Context, from, to Hub, progress func(Progress)) ([]Damage, Progress, error) {
 	keys := newKeySorter(from.TempDir)
 	defer keys.close()
 	if err := from.DB.Snapshot(ctx, func(q *db.Snapshot) error { return gatherObjects(ctx, q, from.Kinds, keys) }); err != nil {

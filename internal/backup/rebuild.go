@@ -11,6 +11,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/hold"
 )
 
 // Rebuilt says what became of a database that was made again, and what may be lost.
@@ -22,6 +23,7 @@ type Rebuilt struct {
 	Found    []FoundKind  // objects that no row names
 	Packs    []FoundPacks // of them those of git, by repository: no ref leads to what is only in them
 	Adopted  int64        // xorbs that have rows again
+	HoldID   string       // of the hold that keeps all of it from being deleted
 }
 
 // FoundKind is how much of one kind of object there is that no row names.
@@ -41,21 +43,83 @@ type FoundPacks struct {
 // Rebuild fills an empty database from the newest whole catalogue beside the hub's objects, or from the one that is named,
 // and says what else the store holds. It guesses nothing: where a branch pointed after the catalogue was written is in the
 // database alone, so what was committed then stays as objects that nothing leads to.
+//
+// A hold comes into the database with the rows, in one transaction: at no moment is there a hub whose collectors would take
+// what was stored after the catalogue for left over. One that was killed after that is taken up again where it was.
 func Rebuild(ctx context.Context, h Hub, id string) (*Rebuilt, error) {
+	begun, err := rebuilding(ctx, h.DB)
+	if err != nil {
+		return nil, err
+	}
 	r := &Rebuilt{}
+	if begun != "" {
+		id = begun
+	}
 	if err := r.choose(ctx, h, id); err != nil {
 		return nil, err
 	}
-	if err := prepareEmpty(ctx, h.DB, r.Manifest.Schema); err != nil {
-		return nil, err
-	}
-	if err := loadRows(ctx, h.Blobs, r.Manifest, h.DB); err != nil {
-		return nil, err
+	if begun == "" {
+		if err := r.load(ctx, h); err != nil {
+			return nil, err
+		}
 	}
 	if err := h.DB.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	return r, r.look(ctx, h)
+	if err := r.look(ctx, h); err != nil {
+		return nil, err
+	}
+	return r, r.end(ctx, h.DB)
+}
+
+// Kinds of holds: of a rebuild that is not done, whose reason ends with the catalogue's id, and of one that is.
+const (
+	holdRebuilding = "rebuilding"
+	holdRebuilt    = "rebuild"
+)
+
+// rebuilding is the catalogue of a rebuild that was begun in a database and is not done; empty: there is none.
+func rebuilding(ctx context.Context, d *db.DB) (id string, err error) {
+	tables, err := db.Tables(ctx, d)
+	if err != nil || !slices.ContainsFunc(tables, func(t db.Table) bool { return t.Name == "hold" }) {
+		return "", err
+	}
+	holds, err := hold.List(ctx, d)
+	for _, held := range holds { // the last one: a catalogue may have brought older ones along
+		if words := strings.Fields(held.Reason); held.Kind == holdRebuilding && len(words) > 0 {
+			id = words[len(words)-1]
+		}
+	}
+	return id, err
+}
+
+// load fills an empty database.
+func (r *Rebuilt) load(ctx context.Context, h Hub) error {
+	if err := prepareEmpty(ctx, h.DB, r.Manifest.Schema); err != nil {
+		return err
+	}
+	return loadRows(ctx, h.Blobs, r.Manifest, h.DB, func(l *db.Loader) error {
+		return hold.Load(ctx, l, hold.Hold{Kind: holdRebuilding, Reason: "'cairn rebuild' is not done, run it again; it began with the catalogue " + r.Manifest.ID})
+	})
+}
+
+// end has one hold take the place of those that say that it is not done, until somebody has looked at what was found.
+func (r *Rebuilt) end(ctx context.Context, d *db.DB) error {
+	return d.Tx(ctx, func(tx *db.Tx) error {
+		holds, err := hold.List(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, held := range holds {
+			if held.Kind == holdRebuilding {
+				if err := hold.Remove(ctx, tx, held.ID); err != nil {
+					return err
+				}
+			}
+		}
+		r.HoldID, err = hold.Add(ctx, tx, hold.Hold{Kind: holdRebuilt, Reason: "the database was made again from a catalogue of " + r.Manifest.Created.UTC().Format(time.DateTime) + " UTC"})
+		return err
+	})
 }
 
 // choose takes the newest catalogue whose rows are all there.

@@ -33,7 +33,7 @@ func Restore(ctx context.Context, h Hub, from blob.Store, m *Manifest, progress 
 	if err := prepareEmpty(ctx, h.DB, m.Schema); err != nil {
 		return stats, err
 	}
-	if err := loadRows(ctx, from, m, h.DB); err != nil {
+	if err := loadRows(ctx, from, m, h.DB, nil); err != nil {
 		return stats, err
 	}
 	return stats, h.DB.Migrate(ctx)
@@ -64,7 +64,8 @@ func (e *TornError) Error() string {
 // Is makes it damage.
 func (e *TornError) Is(target error) bool { return target == blob.ErrDamaged }
 
-// bringObjects copies all objects of a copy to where the hub will look for them.
+// bringObjects copies all objects of a copy to where the hub will look for them. What lies there already is read first: it may
+// be the very damage that the restore is to undo.
 func (h *Hub) bringObjects(ctx context.Context, from blob.Store, m *Manifest, progress func(Progress)) (Progress, error) {
 	next, end, err := readList(ctx, from, m)
 	if err != nil {
@@ -72,7 +73,7 @@ func (h *Hub) bringObjects(ctx context.Context, from blob.Store, m *Manifest, pr
 	}
 	defer end()
 	found := &damageList{}
-	c := &copier{kinds: h.Kinds, from: from, fromDir: objectDir, to: h.Blobs, progress: progress,
+	c := &copier{kinds: h.Kinds, from: from, fromDir: objectDir, to: h.Blobs, checkAll: true, progress: progress,
 		damaged: func(key string, err error) error {
 			found.add(Damage{Key: objectDir + key, State: stateOf(err)})
 			return nil

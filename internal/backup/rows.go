@@ -237,13 +237,18 @@ func eachTable(ctx context.Context, s blob.Store, m *Manifest, table func(*db.Ta
 	}
 }
 
-// loadRows fills an empty database of the same schema with a copy's rows, all or none.
-func loadRows(ctx context.Context, s blob.Store, m *Manifest, d *db.DB) error {
+// loadRows fills an empty database of the same schema with a copy's rows, and with what also adds, all or none.
+func loadRows(ctx context.Context, s blob.Store, m *Manifest, d *db.DB, also func(*db.Loader) error) error {
 	return d.Load(ctx, func(l *db.Loader) error {
 		return eachTable(ctx, s, m, func(t *db.Table, next db.Rows) error {
 			_, err := l.Insert(ctx, *t, storable(d.Dialect(), t, next))
 			return err
-		}, func(counters []db.Counter) error { return setCounters(ctx, l, counters) })
+		}, func(counters []db.Counter) error {
+			if err := setCounters(ctx, l, counters); err != nil || also == nil {
+				return err
+			}
+			return also(l)
+		})
 	})
 }
 

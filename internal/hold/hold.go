@@ -145,6 +145,18 @@ func Add(ctx context.Context, tx *db.Tx, h Hold) (id string, err error) {
 	return id, errs.Wrap("hold.Add", err)
 }
 
+// Load is Add for who fills an empty database: the hold is there as soon as the rows are. The hold has no end.
+func Load(ctx context.Context, l *db.Loader, h Hold) error {
+	now := time.Now().UnixMicro()
+	row := []any{hub.NewID(), h.Kind, h.Reason, h.RepoID, now, now}
+	_, err := l.Insert(ctx, loadTable(), func() ([]any, bool, error) {
+		one := row
+		row = nil
+		return one, one != nil, nil
+	})
+	return errs.Wrap("hold.Load", err)
+}
+
 // Remove ends a hold, whoever took it.
 func Remove(ctx context.Context, q db.Queryer, id string) error {
 	n, err := q.Exec(ctx, deleteHold, id)

@@ -1,5 +1,16 @@
 package hold
 
+import "github.com/cairnhub/cairn/internal/db"
+
+// loadTable is the table, with the columns that Load fills.
+func loadTable() db.Table {
+	t := db.Table{Name: "hold"}
+	for _, name := range []string{"id", "kind", "reason", "repo_id", "created_at", "heartbeat"} {
+		t.Columns = append(t.Columns, db.Column{Name: name})
+	}
+	return t
+}
+
 const (
 	insertHold = `INSERT INTO hold (id, kind, reason, repo_id, created_at, until_at, heartbeat) VALUES (?, ?, ?, ?, ?, ?, ?)`
 	renewHold  = `UPDATE hold SET until_at = ?, heartbeat = ? WHERE id = ? AND until_at >= ?`

@@ -77,17 +77,38 @@ func Run(ctx context.Context, h Hub, to Target, progress func(Progress)) (m *Man
 		err = present(ctx, to.Durable, m, h.Kinds)
 	}
 	if err == nil {
-		m.Finished = time.Now().UTC()
-		err = m.write(ctx, to.Durable)
+		err = l.seal(ctx, m)
 	}
 	if err == nil {
 		sound = true
 		err = l.buryDead(ctx)
 	}
+	if err == nil {
+		if e := endLeftovers(ctx, to.Durable); e != nil {
+			h.Log.Warn("uploads that were never completed are left in the store of the backup", "error", e)
+		}
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
 	return m, stats, err
+}
+
+// seal writes the manifest, unless a prune may have deleted meanwhile what present has seen. It goes again when that shows
+// afterwards: a prune that read the manifests before this one was there keeps nothing for it.
+func (l *lease) seal(ctx context.Context, m *Manifest) error {
+	if err := l.unbroken(ctx); err != nil {
+		return err
+	}
+	m.Finished = time.Now().UTC()
+	if err := m.write(ctx, l.store); err != nil {
+		return err
+	}
+	err := l.unbroken(ctx)
+	if err != nil {
+		err = errors.Join(err, l.store.Delete(context.WithoutCancel(ctx), manifestKey(m.ID)))
+	}
+	return err
 }
 
 // present makes sure that all objects are there before a manifest says so: somebody may have pruned while this machine slept.

@@ -82,5 +82,5 @@ func (h *Hub) dropExports(ctx context.Context, keep int) error {
 			drop = append(drop, e)
 		}
 	}
-	return dropEntries(ctx, h.Blobs, drop)
+	return dropEntries(ctx, h.Blobs.Delete, drop)
 }

@@ -27,7 +27,8 @@ type Pruned struct {
 // No object goes that a copy needs or that a backup is about to rely on: a lease keeps backups out while it runs; the lists
 // of all copies that stay are read to their ends, and their hashes compared, before the first object goes; and a copy whose
 // manifest cannot be read stops everything, as nobody can say what it needs. Manifests go first, so that when it is killed,
-// no manifest is left that names what is gone.
+// no manifest is left that names what is gone. One that stood still for so long that a backup took it for dead deletes nothing
+// when it goes on: it looks again all the while.
 func Prune(ctx context.Context, s blob.Store, keep Keep, dry bool) (p Pruned, err error) {
 	if keep.Daily <= 0 && keep.Weekly <= 0 && keep.Monthly <= 0 {
 		return p, errs.New(errs.Invalid, "Say which backups to keep: --keep-daily, --keep-weekly or --keep-monthly with a number above 0")
@@ -51,11 +52,14 @@ func Prune(ctx context.Context, s blob.Store, keep Keep, dry bool) (p Pruned, er
 		}
 	}
 	if !dry {
-		if err := dropEntries(ctx, s, drop); err != nil {
+		if err := dropEntries(ctx, l.delete, drop); err != nil {
 			return p, err
 		}
 	}
-	return p, sweep(ctx, s, kept, dry, &p)
+	if err := l.sweep(ctx, kept, dry, &p); err != nil || dry {
+		return p, err
+	}
+	return p, endLeftovers(ctx, s)
 }
 
 // choose sorts copies into those that stay and those that go.
@@ -123,13 +127,10 @@ func readThrough(ctx context.Context, s blob.Store, m *Manifest) error {
 }
 
 // dropEntries removes the pieces of copies, each one's manifest before the rest of it.
-func dropEntries(ctx context.Context, s blob.Store, drop []Entry) error {
+func dropEntries(ctx context.Context, remove func(ctx context.Context, key string) error, drop []Entry) error {
 	for _, e := range drop {
-		if err := s.Delete(ctx, manifestKey(e.ID)); err != nil {
-			return err
-		}
-		for _, key := range e.keys {
-			if err := s.Delete(ctx, key); err != nil {
+		for _, key := range append([]string{manifestKey(e.ID)}, e.keys...) {
+			if err := remove(ctx, key); err != nil {
 				return err
 			}
 		}
@@ -137,11 +138,19 @@ func dropEntries(ctx context.Context, s blob.Store, drop []Entry) error {
 	return nil
 }
 
+// delete removes an object of a store that nobody else works in.
+func (l *lease) delete(ctx context.Context, key string) error {
+	if err := l.stillAlone(ctx); err != nil {
+		return err
+	}
+	return l.store.Delete(ctx, key)
+}
+
 // sweep removes the objects that no list names.
-func sweep(ctx context.Context, s blob.Store, kept []*Manifest, dry bool, p *Pruned) error {
+func (l *lease) sweep(ctx context.Context, kept []*Manifest, dry bool, p *Pruned) error {
 	h := &runHeap{}
 	for _, m := range kept {
-		next, end, err := readList(ctx, s, m)
+		next, end, err := readList(ctx, l.store, m)
 		if err != nil {
 			return err
 		}
@@ -154,7 +163,7 @@ func sweep(ctx context.Context, s blob.Store, kept []*Manifest, dry bool, p *Pru
 	if err != nil {
 		return err
 	}
-	return eachObject(ctx, s, objectDir, func(o blob.Info) error {
+	return eachObject(ctx, l.store, objectDir, func(o blob.Info) error {
 		key := o.Key[len(objectDir):]
 		for more && needed.key < key {
 			if needed, more, err = h.next(); err != nil {
@@ -169,6 +178,19 @@ func sweep(ctx context.Context, s blob.Store, kept []*Manifest, dry bool, p *Pru
 		if dry {
 			return nil
 		}
-		return s.Delete(ctx, o.Key)
+		return l.delete(ctx, o.Key)
 	})
+}
+
+// leftoverAge is more than any object's upload takes.
+const leftoverAge = 7 * 24 * time.Hour
+
+// endLeftovers ends uploads in parts that backups which died have left: a bucket keeps them, and charges for them, for ever.
+func endLeftovers(ctx context.Context, s blob.Store) error {
+	l, ok := s.(blob.Leftovers)
+	if !ok {
+		return nil
+	}
+	_, err := l.AbortLeftovers(ctx, time.Now().Add(-leftoverAge), objectDir, catalogueDir)
+	return err
 }

@@ -34,7 +34,7 @@ func Fsck(ctx context.Context, cfg *config.Config, log *slog.Logger, o FsckOptio
 		return err
 	}
 	return apart(ctx, cfg, log, func(a *App) error {
-		opts := fsck.Options{Data: o.Data || o.Subset != "", Subset: subset, SHA256: o.SHA256, Orphans: o.Orphans}
+		opts := fsck.Options{Data: o.Data || o.Subset != "", Subset: subset, SHA256: o.SHA256, Orphans: o.Orphans, Note: true}
 		if o.Repo != "" {
 			r, err := a.Repo(ctx, o.Repo)
 			if err != nil {
@@ -48,14 +48,25 @@ func Fsck(ctx context.Context, cfg *config.Config, log *slog.Logger, o FsckOptio
 		stop := showProgress(progress, func() string { return c.Progress().String() })
 		r, err := c.Run(ctx)
 		stop()
-		if err != nil {
-			return fmt.Errorf("the storage could not be looked through: %w", err)
-		}
-		if err := c.Keep(ctx, r, time.Now()); err != nil {
-			return fmt.Errorf("what was found could not be written down: %w", err)
-		}
-		return writeReport(r, o.JSON, w)
+		return writeFound(ctx, c, r, err, o.JSON, w)
 	})
+}
+
+// writeFound writes down and prints what a run found, also if it did not come to its end: what it has read is read.
+func writeFound(ctx context.Context, c *fsck.Checker, r *fsck.Report, failed error, asJSON bool, w io.Writer) error {
+	if failed != nil {
+		ctx = context.WithoutCancel(ctx) // it may have been interrupted
+	}
+	kept := c.Keep(ctx, r, failed == nil)
+	if failed != nil {
+		writeFindings(r, asJSON, w)
+		return fmt.Errorf("the storage could not be looked through to the end: %w", failed)
+	}
+	said := writeReport(r, asJSON, w)
+	if kept != nil {
+		return fmt.Errorf("what was found could not be written down: %w", kept)
+	}
+	return said
 }
 
 // Checker prepares one look through this hub's storage.
@@ -66,20 +77,28 @@ func (a *App) fsckDeps() fsck.Deps {
 }
 
 func writeReport(r *fsck.Report, asJSON bool, w io.Writer) error {
+	writeFindings(r, asJSON, w)
 	if asJSON {
-		for _, f := range r.Findings {
-			fmt.Fprintf(w, "%s\n", f.JSON())
-		}
 		if err := json.NewEncoder(w).Encode(map[string]any{"summary": r}); err != nil {
 			return err
 		}
 	} else {
-		r.WriteText(w)
+		r.WriteSums(w)
 	}
 	if !r.Clean() {
 		return ExitError{Code: ExitDamage}
 	}
 	return nil
+}
+
+func writeFindings(r *fsck.Report, asJSON bool, w io.Writer) {
+	if !asJSON {
+		r.WriteFindings(w)
+		return
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "%s\n", f.JSON())
+	}
 }
 
 // parseSubset reads n/t, the n-th of t parts, or x%, a random part.

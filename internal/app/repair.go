@@ -50,7 +50,7 @@ func Repair(ctx context.Context, cfg *config.Config, log *slog.Logger, o RepairO
 }
 
 func (a *App) findDamage(ctx context.Context, o RepairOptions, progress io.Writer) (found []*fsck.Finding, err error) {
-	opts := fsck.Options{Data: o.Data}
+	opts := fsck.Options{Data: o.Data, Note: !o.Dry}
 	if o.Repo != "" {
 		r, err := a.Repo(ctx, o.Repo)
 		if err != nil {

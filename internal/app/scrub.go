@@ -27,6 +27,7 @@ var (
 	scrubObjects = prometheus.NewDesc("cairn_scrub_objects_total", "Xorbs, packs and pictures that this node has verified in the background.", nil, nil)
 	scrubLast    = prometheus.NewDesc("cairn_scrub_last_pass_timestamp_seconds", "When the last pass over all stored bytes ended; 0: none did.", nil, nil)
 	scrubRatio   = prometheus.NewDesc("cairn_scrub_pass_ratio", "How much of the pass under way is read.", nil, nil)
+	xorbsDamaged = prometheus.NewDesc("cairn_storage_damaged_xorbs", "Xorbs of repositories that are known to be damaged and whose bytes are asked for again, whoever found it out.", nil, nil)
 	findingsOpen = prometheus.NewDesc("cairn_storage_findings_open", "Damage that was found and has not been found sound since.", []string{"kind"}, nil)
 )
 
@@ -34,7 +35,7 @@ var (
 const scrapeTime = 2 * time.Second
 
 func (m scrubMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{scrubBytes, scrubObjects, scrubLast, scrubRatio, findingsOpen} {
+	for _, d := range []*prometheus.Desc{scrubBytes, scrubObjects, scrubLast, scrubRatio, xorbsDamaged, findingsOpen} {
 		out <- d
 	}
 }
@@ -57,6 +58,7 @@ func (m scrubMetrics) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(scrubLast, prometheus.GaugeValue, last)
 	out <- prometheus.MustNewConstMetric(scrubRatio, prometheus.GaugeValue, ratio)
+	out <- prometheus.MustNewConstMetric(xorbsDamaged, prometheus.GaugeValue, float64(s.Marked))
 	if len(s.Open) == 0 {
 		out <- prometheus.MustNewConstMetric(findingsOpen, prometheus.GaugeValue, 0, "any")
 	}
@@ -77,7 +79,7 @@ func (c *checkup) storage(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s.Damaged() > 0 {
+	if s.Damaged() > 0 || s.Marked > 0 {
 		return "", fmt.Errorf("damage is known: %s\ncairn fsck names the files; see docs/fsck.md for what to do", s.Findings())
 	}
 	period := c.cfg.ScrubPeriod
@@ -91,5 +93,5 @@ func (c *checkup) storage(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// scrubSchema is the migration that brought the tables of fsck.
-const scrubSchema = 23
+// scrubSchema is the migration that brought the last of what is asked here.
+const scrubSchema = 24

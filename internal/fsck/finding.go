@@ -184,6 +184,16 @@ func (f *findings) touch(found *Finding, a Affected) {
 	found.touch(a)
 }
 
+// copy is a finding as it is now, which others may still add to.
+func (f *findings) copy(found *Finding) *Finding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	is := *found
+	is.Affects = slices.Clone(found.Affects)
+	is.tidy()
+	return &is
+}
+
 // about reports whether anything was found about a key.
 func (f *findings) about(key string) bool {
 	f.mu.Lock()

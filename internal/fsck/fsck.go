@@ -40,13 +40,15 @@ type Deps struct {
 
 // Options choose what a run looks at. The zero value looks at the structure of everything and reads no file's bytes.
 type Options struct {
-	Repo    *repo.Head    // this one alone; nil: all
-	Data    bool          // read all bytes and hash them
-	Subset  Subset        // of the objects whose bytes are read
-	SHA256  bool          // put each large file together and compare its SHA-256
-	Orphans bool          // look for bytes that no row names
-	Young   time.Duration // the age up to which those are of an upload under way; 0: a day
-	Workers int           // 0: one a processor
+	Repo    *repo.Head       // this one alone; nil: all
+	Data    bool             // read all bytes and hash them
+	Subset  Subset           // of the objects whose bytes are read
+	SHA256  bool             // put each large file together and compare its SHA-256
+	Orphans bool             // look for bytes that no row names
+	Young   time.Duration    // the age up to which those are of an upload under way; 0: a day
+	Workers int              // 0: one a processor
+	Note    bool             // mark damaged xorbs, and write damage of objects down, as it is found
+	Now     func() time.Time // what is written down is dated by; nil: time.Now
 }
 
 // Subset is a part of all objects. The zero value is all of them.
@@ -81,6 +83,7 @@ type Checker struct {
 	xorbs   map[xet.Hash]*Finding
 	objects map[string]map[hub.OID]*Finding // by repository
 	broken  map[string]*Finding             // repositories that have a pack whose objects cannot be told
+	told    map[findingKey]bool             // what this run has written down
 
 	repos, files, objectCount, xorbCount, packCount, pictures, bytes atomic.Int64
 	total                                                            atomic.Int64 // bytes to read, as far as known
@@ -94,7 +97,10 @@ func New(d Deps, o Options) *Checker {
 	if o.Young == 0 {
 		o.Young = inFlight
 	}
-	return &Checker{d: d, o: o, found: newFindings(), xorbs: map[xet.Hash]*Finding{}, objects: map[string]map[hub.OID]*Finding{}, broken: map[string]*Finding{}}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Checker{d: d, o: o, found: newFindings(), told: map[findingKey]bool{}, xorbs: map[xet.Hash]*Finding{}, objects: map[string]map[hub.OID]*Finding{}, broken: map[string]*Finding{}}
 }
 
 // Progress is how far a run is.
@@ -112,19 +118,20 @@ func (c *Checker) Progress() Progress {
 	return Progress{c.repos.Load(), c.xorbCount.Load(), c.packCount.Load(), c.bytes.Load(), c.total.Load(), n}
 }
 
-// Run looks at all that the options name. An error says that it could not come to its end; what is damaged is in the
-// report. Objects come before the repositories that are made of them, so that a damaged one is named with the files that
+// Run looks at all that the options name. An error says that it could not come to its end; the report has what was found
+// until then. Objects come before the repositories that are made of them, so that a damaged one is named with the files that
 // it takes away.
 func (c *Checker) Run(ctx context.Context) (*Report, error) {
+	var err error
 	for _, step := range []func(context.Context) error{c.database, c.allXorbs, c.allPacks, c.allPictures, c.allRepos, c.storage, c.orphans} {
-		if err := step(ctx); err != nil {
-			return nil, err
+		if err = step(ctx); err != nil {
+			break
 		}
 	}
 	r := &Report{Repos: c.repos.Load(), Files: c.files.Load(), Objects: c.objectCount.Load(), Xorbs: c.xorbCount.Load(),
 		Packs: c.packCount.Load(), Pictures: c.pictures.Load(), Bytes: c.bytes.Load()}
 	c.found.fill(r)
-	return r, nil
+	return r, err
 }
 
 // each runs f on the items that list hands out, on several at a time.

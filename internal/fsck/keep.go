@@ -8,8 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/xet"
 )
 
-// note writes down what was found so far, with the repositories and files that it takes away, and marks damaged xorbs so
-// that the hub asks for their bytes again.
+// note writes down what was found so far, with the files that it takes away. Damaged xorbs are marked already.
 func (c *Checker) note(ctx context.Context, now time.Time) error {
 	if !c.found.any() {
 		return nil
@@ -18,17 +17,11 @@ func (c *Checker) note(ctx context.Context, now time.Time) error {
 		return err
 	}
 	c.mu.Lock()
-	xorbs := c.xorbs
 	c.xorbs = map[xet.Hash]*Finding{}
 	c.mu.Unlock()
-	for h := range xorbs {
-		if err := c.d.Xet.NoteDamage(ctx, h); err != nil {
-			return err
-		}
-	}
 	for _, f := range c.found.take() {
 		f.tidy()
-		if err := c.d.keep(ctx, f, now); err != nil {
+		if err := c.keep(ctx, f, now); err != nil {
 			return err
 		}
 	}
@@ -36,13 +29,18 @@ func (c *Checker) note(ctx context.Context, now time.Time) error {
 }
 
 // keep writes one finding down and says so in the log when it is new.
-func (d *Deps) keep(ctx context.Context, f *Finding, now time.Time) error {
+func (c *Checker) keep(ctx context.Context, f *Finding, now time.Time) error {
 	if f.Severity != Damage {
 		return nil
 	}
-	isNew, err := keep(ctx, d.DB, f, now.UnixMicro())
+	k := findingKey{f.Kind, f.Key}
+	c.mu.Lock()
+	told := c.told[k]
+	c.told[k] = true
+	c.mu.Unlock()
+	isNew, err := keep(ctx, c.d.DB, f, now.UnixMicro(), told)
 	if err == nil && isNew {
-		d.Log.Error("stored bytes are damaged", "kind", f.Kind, "object", f.Key, "detail", f.Detail, "repositories", repositories(f.Affects), "do", f.Kind.Advice())
+		c.d.Log.Error("stored bytes are damaged", "kind", f.Kind, "object", f.Key, "detail", f.Detail, "repositories", repositories(f.Affects), "do", f.Kind.Advice())
 	}
 	return err
 }
@@ -56,17 +54,12 @@ const (
 // locate finds which repositories and files the damaged objects belong to.
 func (c *Checker) locate(ctx context.Context) error {
 	repos := map[string]bool{}
-	for h, f := range c.xorbs {
+	for h := range c.xorbs {
 		ids, err := c.d.Xet.ReposWith(ctx, h, maxReposWith)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			a, err := c.repoName(ctx, id)
-			if err != nil {
-				return err
-			}
-			c.found.touch(f, a)
 			repos[id] = true
 		}
 	}
@@ -92,24 +85,18 @@ func (c *Checker) locate(ctx context.Context) error {
 	return nil
 }
 
-// Keep writes down what a run found, as a scrub does, and ends what was found earlier and is not so any more, as far as
-// this run has looked.
-func (c *Checker) Keep(ctx context.Context, r *Report, now time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for h := range c.xorbs {
-		if err := c.d.Xet.NoteDamage(ctx, h); err != nil {
-			return err
-		}
-	}
+// Keep writes down all that a run found, with what it takes away, and ends what was found earlier and is not so any more,
+// as far as this run has looked: nothing if it did not come to its end.
+func (c *Checker) Keep(ctx context.Context, r *Report, ended bool) error {
+	now := c.o.Now()
 	still := map[findingKey]bool{}
 	for _, f := range r.Findings {
 		still[findingKey{f.Kind, f.Key}] = true
-		if err := c.d.keep(ctx, f, now); err != nil {
+		if err := c.keep(ctx, f, now); err != nil {
 			return err
 		}
 	}
-	if c.o.Repo != nil || r.Damage+r.Warnings+r.Orphans > len(r.Findings) {
+	if !ended || c.o.Repo != nil || r.Damage+r.Warnings+r.Orphans > len(r.Findings) {
 		return nil
 	}
 	open, err := Open(ctx, c.d.DB, maxOpen)

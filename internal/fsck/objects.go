@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/profile"
@@ -81,8 +82,12 @@ func (c *Checker) level(hash []byte) blob.Level {
 	return blob.Objects
 }
 
+// xorb looks at one. Of one that is known to be damaged all bytes are read, whatever else is: its index may be sound.
 func (c *Checker) xorb(ctx context.Context, row xetstore.XorbInfo) error {
 	level := c.level(row.Hash[:])
+	if row.Damaged {
+		level = max(level, blob.Data)
+	}
 	index, err := c.d.Xet.VerifyXorb(ctx, row.Hash, level)
 	c.xorbCount.Add(1)
 	if level >= blob.Data {
@@ -93,9 +98,11 @@ func (c *Checker) xorb(ctx context.Context, row xetstore.XorbInfo) error {
 	case fatal != nil:
 		return fatal
 	case !ok:
-		c.badXorb(row.Hash, c.found.add(ofObject(kindXorb, s), row.Key(), detail(err)))
+		return c.badXorb(ctx, row, s, err)
 	case index != nil && row.Differs(index):
 		return c.xorbRow(ctx, row.Hash, index)
+	case row.Damaged && c.o.Note && err == nil:
+		return c.d.Xet.MarkSound(ctx, row.Hash)
 	}
 	return nil
 }
@@ -113,13 +120,42 @@ func (c *Checker) xorbRow(ctx context.Context, h xet.Hash, index *xet.Index) err
 	return fatal
 }
 
-func (c *Checker) badXorb(h xet.Hash, f *Finding) {
+// badXorb marks a damaged xorb before anything else, so that from now on nothing is built on it.
+func (c *Checker) badXorb(ctx context.Context, row xetstore.XorbInfo, s blob.State, cause error) error {
+	h := row.Hash
+	if c.o.Note {
+		if err := c.d.Xet.NoteDamage(ctx, h); err != nil && !errs.Is(err, errs.NotFound) { // collected meanwhile
+			return err
+		}
+	}
+	repos, err := c.d.Xet.ReposWith(ctx, h, maxReposWith)
+	if err != nil || row.Damaged && len(repos) == 0 { // known, and nobody's: the collector takes it
+		return err
+	}
+	f := c.found.add(ofObject(kindXorb, s), row.Key(), detail(cause))
 	if f == nil {
-		return
+		return nil
+	}
+	for _, id := range repos {
+		a, err := c.repoName(ctx, id)
+		if err != nil {
+			return err
+		}
+		c.found.touch(f, a)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.xorbs[h] = f
+	c.mu.Unlock()
+	return c.tell(ctx, f)
+}
+
+// tell writes a finding down now, though all that it takes away may not be known yet: a run may last for days, and end
+// before its end.
+func (c *Checker) tell(ctx context.Context, f *Finding) error {
+	if f == nil || !c.o.Note {
+		return nil
+	}
+	return c.keep(ctx, c.found.copy(f), c.o.Now())
 }
 
 func (c *Checker) xorbFinding(h xet.Hash) *Finding {
@@ -178,6 +214,9 @@ func (c *Checker) pack(ctx context.Context, p gitstore.PackInfo) error {
 		return e
 	}
 	found := c.found.add(ofObject(kindPack, s), p.Key(), detail(err), a)
+	if e := c.tell(ctx, found); e != nil {
+		return e
+	}
 	bad, e := c.d.Git.DamagedObjects(ctx, p)
 	if e != nil || found == nil {
 		return e
@@ -242,8 +281,8 @@ func (c *Checker) picture(ctx context.Context, p profile.Shown) error {
 	err := c.d.Profiles.Verify(ctx, p, level)
 	c.pictures.Add(1)
 	s, ok, fatal := state(err)
-	if fatal == nil && !ok {
-		c.found.add(ofObject(kindPicture, s), p.Key, detail(err)+"; shown by "+p.OwnerID)
+	if fatal != nil || ok {
+		return fatal
 	}
-	return fatal
+	return c.tell(ctx, c.found.add(ofObject(kindPicture, s), p.Key, detail(err)+"; shown by "+p.OwnerID))
 }

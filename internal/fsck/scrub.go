@@ -68,7 +68,7 @@ func (s *Scrub) Tick(ctx context.Context) error {
 	if err != nil || row == nil {
 		return err
 	}
-	t := &tick{s: s, row: row, c: New(s.d, Options{Data: true, Workers: 1}), until: time.Now().Add(tickTime)}
+	t := &tick{s: s, row: row, c: New(s.d, Options{Data: true, Workers: 1, Note: true, Now: s.o.Now}), until: time.Now().Add(tickTime)}
 	t.c.scrub = true
 	t.due = math.MaxInt64 // what came since it began, too
 	if elapsed := now.Sub(time.UnixMicro(row.StartedAt)); elapsed < s.o.Period {
@@ -232,11 +232,6 @@ func (t *tick) xorbs(ctx context.Context) error {
 			}
 			if err := t.c.xorb(ctx, row); err != nil {
 				return err
-			}
-			if row.Damaged && !t.c.found.about(row.Key()) {
-				if err := t.s.d.Xet.MarkSound(ctx, row.Hash); err != nil {
-					return err
-				}
 			}
 			if err := t.looked(ctx, row.Hash.String(), row.Key(), row.Stored); err != nil {
 				return err

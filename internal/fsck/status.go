@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/xetstore"
 )
 
 // Status is what is known of the storage without looking at it.
@@ -17,10 +18,11 @@ type Status struct {
 	Done, Total int64     // bytes of it
 	LastStarted time.Time // of the last pass that came to its end; zero: none did
 	LastEnded   time.Time
+	Marked      int64        // xorbs that are known to be damaged and that repositories are made of, without those given up
 	Open        map[Kind]int // damage that was found and has not been found sound since
 }
 
-// StatusOf reads it. It costs two statements.
+// StatusOf reads it. It costs three statements.
 func StatusOf(ctx context.Context, q db.Queryer) (s Status, err error) {
 	row, err := getPass(ctx, q)
 	if err != nil {
@@ -34,7 +36,10 @@ func StatusOf(ctx context.Context, q db.Queryer) (s Status, err error) {
 			s.LastStarted, s.LastEnded = time.UnixMicro(*row.LastStarted).UTC(), time.UnixMicro(*row.LastFinished).UTC()
 		}
 	}
-	s.Open, err = CountOpen(ctx, q)
+	if s.Open, err = CountOpen(ctx, q); err != nil {
+		return s, err
+	}
+	s.Marked, err = xetstore.CountDamaged(ctx, q)
 	return s, err
 }
 
@@ -46,11 +51,14 @@ func (s *Status) Damaged() (n int) {
 	return n
 }
 
-// Findings says how many of which kind are open.
+// Findings says how many of which kind are open, and how many xorbs are marked, by readers or by these.
 func (s *Status) Findings() string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(s.Open)) {
 		parts = append(parts, fmt.Sprintf("%d %s", s.Open[kind], kind))
+	}
+	if s.Marked > 0 {
+		parts = append(parts, fmt.Sprintf("%d xorbs whose bytes are asked for again", s.Marked))
 	}
 	return strings.Join(parts, ", ")
 }

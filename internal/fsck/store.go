@@ -90,8 +90,8 @@ func CountOpen(ctx context.Context, q db.Queryer) (map[Kind]int, error) {
 	return counts, errs.Wrap("fsck.CountOpen", err)
 }
 
-// keep writes a finding down, with an event if it is new.
-func keep(ctx context.Context, d *db.DB, f *Finding, now int64) (isNew bool, err error) {
+// keep writes a finding down, with an event if it is new. told says that whoever calls has written it down before.
+func keep(ctx context.Context, d *db.DB, f *Finding, now int64, told bool) (isNew bool, err error) {
 	affects, err := json.Marshal(f.Affects)
 	if err != nil {
 		return false, err
@@ -105,7 +105,7 @@ func keep(ctx context.Context, d *db.DB, f *Finding, now int64) (isNew bool, err
 		if err := tx.Get(ctx, &first, upsertFinding, string(f.Kind), f.Key, detail, string(affects), now, now); err != nil {
 			return err
 		}
-		if isNew = first == now; !isNew {
+		if isNew = first == now && !told; !isNew {
 			return nil
 		}
 		return event.Append(ctx, tx, event.Event{Kind: "storage.damage", Data: map[string]any{"kind": f.Kind, "object": f.Key, "repositories": repositories(f.Affects)}})

@@ -8,12 +8,22 @@ import (
 
 // WriteText writes a report for people: each finding with what it touches and what to do, then what was looked at.
 func (r *Report) WriteText(w io.Writer) {
+	r.WriteFindings(w)
+	r.WriteSums(w)
+}
+
+// WriteFindings writes what was found.
+func (r *Report) WriteFindings(w io.Writer) {
 	for _, f := range r.Findings {
 		f.writeText(w)
 	}
 	if left := r.Damage + r.Warnings + r.Orphans - len(r.Findings); left > 0 {
 		fmt.Fprintf(w, "and %d more findings that are not listed\n", left)
 	}
+}
+
+// WriteSums writes what was looked at, all of which a run has that came to its end.
+func (r *Report) WriteSums(w io.Writer) {
 	fmt.Fprintf(w, "looked at %d repositories with %d files and %d large ones, %d xorbs, %d packs, %d pictures; read %s of data\n",
 		r.Repos, r.Objects, r.Files, r.Xorbs, r.Packs, r.Pictures, size(r.Bytes))
 	fmt.Fprintf(w, "%s: %d damaged, %d warnings, %d orphans\n", r.verdict(), r.Damage, r.Warnings, r.Orphans)

@@ -13,9 +13,10 @@ import (
 
 // openXorb is a xorb that its own remains and replicas have not made whole.
 type openXorb struct {
-	f    *fsck.Finding
-	hash xet.Hash
-	is   xetstore.Mended
+	f     *fsck.Finding
+	hash  xet.Hash
+	is    xetstore.Mended
+	known bool // it was marked before this run
 }
 
 // searchAtOnce is how many damaged xorbs one look through all others is for: their chunks are held in memory.
@@ -24,7 +25,7 @@ const searchAtOnce = 64
 func (j *job) xorbs(ctx context.Context, found []*fsck.Finding) error {
 	seen := map[xet.Hash]bool{}
 	var open []openXorb
-	take := func(f *fsck.Finding, h xet.Hash) error {
+	take := func(f *fsck.Finding, h xet.Hash, known bool) error {
 		if seen[h] {
 			return nil
 		}
@@ -33,7 +34,7 @@ func (j *job) xorbs(ctx context.Context, found []*fsck.Finding) error {
 		if err != nil || is == nil {
 			return err
 		}
-		if open = append(open, openXorb{f, h, *is}); len(open) < searchAtOnce {
+		if open = append(open, openXorb{f, h, *is, known}); len(open) < searchAtOnce {
 			return nil
 		}
 		err = j.search(ctx, open)
@@ -48,7 +49,7 @@ func (j *job) xorbs(ctx context.Context, found []*fsck.Finding) error {
 		if err != nil {
 			return fmt.Errorf("the finding %s names no xorb: %w", f.Key, err)
 		}
-		if err := take(f, h); err != nil {
+		if err := take(f, h, false); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (j *job) xorbs(ctx context.Context, found []*fsck.Finding) error {
 const page = 500
 
 // marked takes the xorbs that are known to be damaged though nobody has found them today.
-func (j *job) marked(ctx context.Context, take func(*fsck.Finding, xet.Hash) error) error {
+func (j *job) marked(ctx context.Context, take func(*fsck.Finding, xet.Hash, bool) error) error {
 	for after := []byte(nil); ; {
 		list, err := j.d.Xet.DamagedXorbs(ctx, after, page)
 		if err != nil {
@@ -71,7 +72,7 @@ func (j *job) marked(ctx context.Context, take func(*fsck.Finding, xet.Hash) err
 		}
 		for _, x := range list {
 			f := &fsck.Finding{Kind: "xorb.corrupt", Severity: fsck.Damage, Key: (&xetstore.XorbInfo{Hash: x.Hash}).Key()}
-			if err := take(f, x.Hash); err != nil {
+			if err := take(f, x.Hash, true); err != nil {
 				return err
 			}
 		}
@@ -141,22 +142,21 @@ func (j *job) search(ctx context.Context, open []openXorb) error {
 }
 
 // condemn marks a xorb that is still damaged, before anything else is done about it: what is not marked is offered to
-// uploads, and these would build on bytes that are not there. open is false if it became whole or was collected meanwhile,
-// known says that it was marked before.
-func (j *job) condemn(ctx context.Context, h xet.Hash) (open, known bool, err error) {
+// uploads, and these would build on bytes that are not there. It is false if it became whole or was collected meanwhile.
+func (j *job) condemn(ctx context.Context, h xet.Hash) (bool, error) {
 	row, found, err := j.d.Xet.Xorb(ctx, h)
 	if err != nil || !found || row.Damaged || j.o.Dry {
-		return found, row.Damaged, err
+		return found, err
 	}
 	if err := j.d.Xet.NoteDamage(ctx, h); err != nil {
-		return false, false, err
+		return false, err
 	}
 	row, found, err = j.d.Xet.Xorb(ctx, h)
-	return found && row.Damaged, false, err
+	return found && row.Damaged, err
 }
 
 func (j *job) salvage(ctx context.Context, x *openXorb) error {
-	open, known, err := j.condemn(ctx, x.hash)
+	open, err := j.condemn(ctx, x.hash)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (j *job) salvage(ctx context.Context, x *openXorb) error {
 	}
 	res := result(x.f, Left, "")
 	switch {
-	case len(lost) == 0 && len(moved) == 0 && known:
+	case len(lost) == 0 && len(moved) == 0 && x.known:
 		res.Outcome = Unneeded
 		res.Detail = "no file is made of it: the collector takes it when it is old enough, and an upload of its bytes repairs it"
 	case len(lost) == 0:

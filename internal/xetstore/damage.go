@@ -68,6 +68,12 @@ func (s *Store) lookAgain(ctx context.Context, hash xet.Hash) error {
 	return s.MarkDamaged(ctx, hash)
 }
 
+// CountDamaged counts the xorbs that are marked, that repositories are made of, and that were not given up.
+func CountDamaged(ctx context.Context, q db.Queryer) (n int64, err error) {
+	err = q.Get(ctx, &n, countDamaged)
+	return n, errs.Wrap("xetstore.CountDamaged", err)
+}
+
 // FindWhole is FindFiles without those whose bytes are known to be damaged: who offers them is to send them.
 func (s *Store) FindWhole(ctx context.Context, q db.Queryer, repoID string, shas []hub.SHA256) (map[hub.SHA256]File, error) {
 	if q == nil {

@@ -10,6 +10,8 @@ import (
 // Statements about damaged xorbs.
 const (
 	selectAnyDamage = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM xet_xorb WHERE damaged_at IS NOT NULL LIMIT 1) AS found"
+	countDamaged    = `SELECT COUNT(*) FROM xet_xorb x WHERE x.damaged_at IS NOT NULL AND x.lost_at IS NULL
+		AND EXISTS (SELECT 1 FROM xet_repo_xorb r WHERE r.xorb = x.hash)`
 	selectDamagedOf = "SELECT hash, damaged_at, lost_at FROM xet_xorb WHERE damaged_at IS NOT NULL AND hash IN (?)"
 	selectDamaged   = "SELECT hash, damaged_at, lost_at FROM xet_xorb WHERE damaged_at IS NOT NULL AND hash > ? ORDER BY hash LIMIT ?"
 	updateDamaged   = "UPDATE xet_xorb SET damaged_at = ? WHERE hash = ? AND damaged_at IS NULL"

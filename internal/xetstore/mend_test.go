@@ -7,6 +7,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
@@ -160,4 +161,41 @@ func TestSalvage(t *testing.T) {
 			t.Errorf("still lost: %v %v", gone, err)
 		}
 	})
+}
+
+// A file that is sent anew while a salvage is written was not moved, and one whose new xorb is collected at once is an error.
+func TestSalvageCountsWhatItMoved(t *testing.T) {
+	e := sqliteFS(t)
+	seeded(t, e)
+	one, two := Mixed(22, 600_000), Mixed(23, 600_000)
+	both := (&Client{}).PackTogether(t, one, two)
+	put(t, e, alice, both)
+	x := both.Xorbs[0]
+	e.Rot(t, x.Hash, 100) // in the first file's first chunk
+	salvage := func(during string) ([]xetstore.Affected, error) {
+		t.Helper()
+		racing := New(t, e.DB, &racingStore{Store: e.Blobs})
+		m := racing.NewMend(nil, false)
+		is, err := m.Xorb(ctx, x.Hash)
+		if err != nil || len(is.Missing) != 1 {
+			t.Fatalf("%+v %v", is, err)
+		}
+		racing.Blobs.(*racingStore).during = func() {
+			if _, err := e.DB.Exec(ctx, during); err != nil {
+				t.Error(err)
+			}
+		}
+		moved, _, err := m.Salvage(ctx, x.Hash, is)
+		return moved, err
+	}
+	// A trigger, since what is to be removed has a row only from the middle of the salvage on.
+	if moved, err := salvage("CREATE TRIGGER collect AFTER INSERT ON xet_chunk BEGIN DELETE FROM xet_chunk WHERE xorb = NEW.xorb; DELETE FROM xet_xorb WHERE hash = NEW.xorb; END"); !errs.Is(err, errs.Unavailable) || len(moved) != 0 {
+		t.Errorf("collected at once: %d moved, %v", len(moved), err)
+	}
+	if _, err := e.DB.Exec(ctx, "DROP TRIGGER collect"); err != nil {
+		t.Fatal(err)
+	}
+	if moved, err := salvage("DELETE FROM xet_repo_file"); err != nil || len(moved) != 0 {
+		t.Errorf("removed meanwhile: %d moved, %v", len(moved), err)
+	}
 }

@@ -159,7 +159,8 @@ func (s *Store) rewrite(ctx context.Context, t *thin) (size int64, err error) {
 		_, n := x.PhysRange(i, i+1)
 		named += n
 	}
-	if named == 0 || named*100 >= t.size*s.rewriteBelow || t.n > maxMoved {
+	// All of its chunks make the same xorb again: the files would be moved to where they are, and nothing led to it any more.
+	if named == 0 || len(t.live) == x.NumChunks() || named*100 >= x.BodyLen()*s.rewriteBelow || t.n > maxMoved {
 		return 0, s.forgetThin(ctx, t.hash) // until more files go
 	}
 	to, place, size, err := s.writeLive(ctx, t, x)

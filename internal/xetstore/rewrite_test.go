@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -185,4 +186,29 @@ func (s *racingStore) Create(c context.Context) (blob.Upload, error) {
 		f()
 	}
 	return s.Store.Create(c)
+}
+
+// A xorb that files name all of is the same when it is written again: with the highest limit it stays, and is found.
+func TestWholeXorbIsNotWrittenAgain(t *testing.T) {
+	e := sqliteFS(t)
+	seeded(t, e)
+	data := Random(77, 400_000)
+	u := (&Client{}).Pack(t, data)
+	put(t, e, alice, u)
+	x := u.Xorbs[0]
+	if _, err := e.DB.Exec(ctx, "INSERT INTO xet_thin (xorb, noted_at) VALUES (?, 1)", x.Hash[:]); err != nil {
+		t.Fatal(err)
+	}
+	age(t, e, 48*time.Hour)
+	all := xetstore.New(e.DB, e.Blobs, xetstore.Options{Log: slog.New(slog.DiscardHandler), RewriteBelow: 100})
+	if done, err := all.RewriteThin(ctx, 24*time.Hour); err != nil || done.Xorbs != 0 {
+		t.Errorf("%+v %v", done, err)
+	}
+	var n int
+	if err := e.DB.Get(ctx, &n, "SELECT COUNT(*) FROM xet_thin"); err != nil || n != 0 {
+		t.Errorf("%d are looked at again: %v", n, err)
+	}
+	if _, found, err := e.Dedup(ctx, alice, x.Index.Chunks[0].Hash); err != nil || !found {
+		t.Errorf("its first chunk leads nowhere: %v", err)
+	}
 }

@@ -113,9 +113,14 @@ func (m *Mend) Salvage(ctx context.Context, h xet.Hash, is Mended) (moved, lost 
 			place[i] = uint32(len(place))
 		}
 	}
+	moved = nil
 	for _, u := range movable {
-		if err := m.move(ctx, u, h, to, is.Index, place); err != nil {
+		did, err := m.move(ctx, u, h, to, is.Index, place)
+		if err != nil {
 			return moved, lost, errs.Wrap("xetstore.Salvage", err)
+		}
+		if did {
+			moved = append(moved, u.affected())
 		}
 	}
 	return moved, lost, nil
@@ -206,7 +211,10 @@ func (s *Store) enlist(ctx context.Context, up blob.Upload, x *xet.Index, since 
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		now := s.micros()
 		if !anew {
-			_, err := touchXorbs(ctx, tx, []xet.Hash{x.Hash}, now)
+			n, err := touchXorbs(ctx, tx, []xet.Hash{x.Hash}, now)
+			if err == nil && n == 0 {
+				err = collected()
+			}
 			return err
 		}
 		rows := []xorbRow{newXorbRow(x, stored, now)}
@@ -220,8 +228,9 @@ func (s *Store) enlist(ctx context.Context, up blob.Upload, x *xet.Index, since 
 	})
 }
 
-// move has a file name the new xorb wherever it named the old one, if it still is what it was when it was looked at.
-func (m *Mend) move(ctx context.Context, u *userRow, from xet.Hash, to, was *xet.Index, place map[int]uint32) error {
+// move has a file name the new xorb wherever it named the old one, if it still is what it was when it was looked at. It
+// reports whether it has.
+func (m *Mend) move(ctx context.Context, u *userRow, from xet.Hash, to, was *xet.Index, place map[int]uint32) (did bool, err error) {
 	segments := slices.Clone(u.segments)
 	for i := range segments {
 		seg := &segments[i]
@@ -231,16 +240,20 @@ func (m *Mend) move(ctx context.Context, u *userRow, from xet.Hash, to, was *xet
 		start, end := int(seg.Start), int(seg.End)
 		seg.Xorb, seg.Start, seg.End = to.Hash, place[start], place[end-1]+1
 		if int(seg.End) > to.NumChunks() || to.RangeHash(int(seg.Start), int(seg.End)) != was.RangeHash(start, end) {
-			return m.s.damaged("salvage of xorb "+from.String(), xet.ErrCorrupt)
+			return false, m.s.damaged("salvage of xorb "+from.String(), xet.ErrCorrupt)
 		}
 	}
 	file := xet.Hash(u.Hash)
-	return m.s.db.Tx(ctx, func(tx *db.Tx) error {
+	err = m.s.db.Tx(ctx, func(tx *db.Tx) error {
+		did = false // it may run twice
 		now, found, err := getTerms(ctx, tx, u.RepoID, file)
 		if err != nil || !found || !bytes.Equal(now, u.Terms) {
 			return err // sent anew, or removed, meanwhile
 		}
 		if n, err := touchXorbs(ctx, tx, []xet.Hash{to.Hash}, m.s.micros()); err != nil || n == 0 {
+			if err == nil {
+				err = collected()
+			}
 			return err
 		}
 		if _, err := tx.Exec(ctx, updateTerms, xet.EncodeTerms(segments), u.RepoID, file[:]); err != nil {
@@ -254,8 +267,10 @@ func (m *Mend) move(ctx context.Context, u *userRow, from xet.Hash, to, was *xet
 		if err != nil {
 			return err
 		}
+		did = true
 		return unlinkXorbs(ctx, tx, u.RepoID, unused)
 	})
+	return did && err == nil, err
 }
 
 // Tombstone gives the missing bytes of a damaged xorb up as lost: readers of the files that need them are told so. It

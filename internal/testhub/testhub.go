@@ -148,6 +148,9 @@ func (h *Hub) Node() *Hub {
 	return launch(&Hub{T: h.T, Admin: h.Admin, unchecked: h.unchecked}, &c)
 }
 
+// CacheDir is the folder of what this node keeps.
+func (h *Hub) CacheDir() string { return h.cfg.CacheDir }
+
 func (h *Hub) observer() func(*httpd.Route, http.Handler) http.Handler {
 	if h.unchecked {
 		return nil

@@ -27,7 +27,7 @@ type Flips struct {
 
 // victim is a stored object and what it takes with it.
 type victim struct {
-	kind  string // xorb, index, pack, catalog, row, picture
+	kind  string // xorb, pack, catalog, row, small (a row with small files), picture
 	key   string // in the store; of a row: the repository's id
 	tail  bool   // the bit is in the last bytes
 	place string // where fsck is to say that something is missing
@@ -43,6 +43,7 @@ type run struct {
 	alice   testhub.Caller
 	victims []*victim
 	rng     *rand.Rand
+	key     testhub.Key // alice's
 
 	right, refused, cut, wrong int
 }
@@ -138,10 +139,14 @@ func (r *run) furnish() {
 		v.key = r.made("xorbs/", "", func() { v.doors = largeDoors("alice/large", path, r.large(path, content)) })
 		r.add(v)
 	}
-	for i := range 3 * r.Each {
-		id, kind, size := fmt.Sprintf("alice/model-%d", i), []string{"pack", "catalog", "row"}[i/r.Each], 1_200_000
-		if kind == "row" {
+	r.openGit()
+	for i := range 4 * r.Each {
+		id, kind, size := fmt.Sprintf("alice/model-%d", i), []string{"pack", "catalog", "row", "small"}[i/r.Each], 1_200_000
+		switch kind {
+		case "row":
 			size = 300_000 // it is streamed
+		case "small":
+			size = 5000
 		}
 		h.CreateRepo(r.alice, hub.Model, id, false)
 		v := victim{kind: kind, want: r.text(size), place: id, doors: smallDoors(id, "text.txt")}
@@ -160,6 +165,7 @@ func (r *run) furnish() {
 			}
 			h.JSON(r.alice, http.MethodPost, "/api/models/"+id+"/duplicate", map[string]any{"repository": id + "-twin"}, nil) // its replica
 		}
+		v.doors = append(v.doors, r.gitDoors(id, i, size)...)
 		r.add(v)
 	}
 	for i := range r.Each {
@@ -168,6 +174,7 @@ func (r *run) furnish() {
 		v := victim{kind: "picture", doors: []door{plain("avatar", path)}}
 		v.key = r.made("avatar/", "", func() { r.picture(who, i) })
 		v.want = string(h.Do(testhub.Caller{}, http.MethodGet, path, nil).Body)
+		v.doors = append(v.doors, plain("page's picture", "/avatars/"+pictureName(v.key)))
 		v.place = v.key
 		r.add(v)
 	}
@@ -239,12 +246,13 @@ func (r *run) spoil() {
 func (r *run) flip(v *victim) {
 	r.t.Helper()
 	ctx := r.t.Context()
-	if v.kind == "row" {
+	if v.kind == "row" || v.kind == "small" {
 		var b []byte
-		err := r.h.App.DB().Get(ctx, &b, "SELECT pack FROM git_pack WHERE repo_id = ? AND size > 4000", v.key)
+		const last = " WHERE repo_id = ? AND seq = (SELECT MAX(seq) FROM git_pack WHERE repo_id = ?)"
+		err := r.h.App.DB().Get(ctx, &b, "SELECT pack FROM git_pack"+last, v.key, v.key)
 		if err == nil {
 			b[r.rng.IntN(len(b))] ^= 1 << r.rng.IntN(8)
-			_, err = r.h.App.DB().Exec(ctx, "UPDATE git_pack SET pack = ? WHERE repo_id = ? AND size > 4000", b, v.key)
+			_, err = r.h.App.DB().Exec(ctx, "UPDATE git_pack SET pack = ?"+last, b, v.key, v.key)
 		}
 		if err != nil {
 			r.t.Fatal(err)

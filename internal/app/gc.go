@@ -90,8 +90,11 @@ func (a *App) gcHolds(ctx context.Context, r *GCReport) error {
 // gcDeleted removes repositories that were deleted long ago.
 func (a *App) gcDeleted(ctx context.Context, r *GCReport) (err error) {
 	if !r.DryRun {
-		if r.Purged, err = a.repos.Purge(ctx); err != nil {
-			return err
+		if r.Purged, err = a.repos.Purge(ctx); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil { // the rest of the collection is not about these
+			r.Failures = append(r.Failures, err.Error())
 		}
 	}
 	return a.repos.Deleted(ctx, func(d repo.Deleted) error {

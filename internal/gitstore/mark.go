@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -33,6 +34,9 @@ func (s *Store) mark(ctx context.Context, repoID string, roots []hub.OID) (*mark
 	}
 	m.at = epochs{Seq: seq, Folds: st.epoch, Collects: st.collects}
 	m.walk = &reachWalk{r: r, st: fixed, newer: m.newer, seen: map[*pack][]uint64{}}
+	if m.walk.lost, err = s.lost(ctx, repoID); err != nil {
+		return nil, err
+	}
 	return m, m.add(ctx, roots)
 }
 
@@ -50,10 +54,34 @@ func (m *marking) add(ctx context.Context, roots []hub.OID) error {
 	if err := m.walk.drain(ctx); err != nil {
 		return err
 	}
+	if m.walk.lost[m.walk.missing] {
+		return errBehindLost
+	}
 	if !m.walk.missing.IsZero() {
 		return fmt.Errorf("object %s, which a ref reaches, is missing", m.walk.missing)
 	}
 	return nil
+}
+
+// errBehindLost says that a commit, a tag or a folder was given up: what it named cannot be told from what nothing names, and
+// whoever brings it back needs that.
+var errBehindLost = errors.New("what a lost commit or folder named cannot be told from what nothing names")
+
+// lost are the objects of a repository that were given up.
+func (s *Store) lost(ctx context.Context, repoID string) (map[hub.OID]bool, error) {
+	var rows []string
+	if err := s.db.Select(ctx, &rows, `SELECT oid FROM git_lost WHERE repo_id = ?`, repoID); err != nil {
+		return nil, err
+	}
+	lost := make(map[hub.OID]bool, len(rows))
+	for _, row := range rows {
+		oid, err := hub.ParseOID(row)
+		if err != nil {
+			return nil, err
+		}
+		lost[oid] = true
+	}
+	return lost, nil
 }
 
 // follow marks what was committed since, and its roots. errFoldRace: the list of packs is another one now.
@@ -92,7 +120,7 @@ func (m *marking) needs(ctx context.Context, s *Store, st *state, p *pack) error
 	defer done()
 	return eachNamed(ctx, r, func(oid hub.OID, blob bool) error {
 		if blob {
-			m.walk.mark(oid)
+			m.walk.blob(oid)
 			return nil
 		}
 		return m.walk.object(ctx, oid)

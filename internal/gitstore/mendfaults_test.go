@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/gitstore"
 	"github.com/cairnhub/cairn/internal/hub"
@@ -167,5 +168,59 @@ func TestMendFailedWrite(t *testing.T) {
 	}
 	if is, err = f.s.MendPack(f.ctx, p, gitstore.MendOptions{}); err != nil || len(is.Lost) != 1 {
 		t.Errorf("then: %d lost: %v", len(is.Lost), err)
+	}
+}
+
+// TestCollectAfterLoss: a repository of which a file was given up is collected like others, and keeps all else.
+func TestCollectAfterLoss(t *testing.T) {
+	f := benchFixture(t)
+	o := gitstore.Options{InlineMax: 1}
+	f.fresh(o)
+	own, kept := static(f.id+"own", 50_000), static(f.id+"kept", 50_000)
+	f.commit(files{"own": own})
+	p := f.first()
+	base := f.commit(files{"kept": kept})
+	pack, _ := placesOf(p)
+	f.flip(p, pack, 500)
+	f.fresh(o)
+	if is, err := f.s.MendPack(f.ctx, p, gitstore.MendOptions{GiveUp: true}); err != nil || len(is.Lost) != 1 {
+		t.Fatalf("%+v %v", is, err)
+	}
+	f.commit(files{"away": static(f.id+"away", 50_000)})
+	f.ok(f.move(gitstore.RefUpdate{Name: main, Old: f.tip(main), New: base}))
+	if done := f.collect(soon()); done.Objects != 3 {
+		t.Errorf("collected %+v, want a commit, a folder and a file", done)
+	}
+	f.fresh(o)
+	if got, err := f.text("kept"); err != nil || got != kept {
+		t.Errorf("what was kept is read as %d bytes: %v", len(got), err)
+	}
+	if _, err := f.text("own"); !errs.Is(err, errs.Gone) {
+		t.Errorf("what was lost: %v", err)
+	}
+}
+
+// TestNothingBehindALostCommitIsCollected: what only a lost object leads to stays, since that may come back.
+func TestNothingBehindALostCommitIsCollected(t *testing.T) {
+	f := benchFixture(t)
+	old := static(f.id+"old", 50_000)
+	f.commit(files{"old": old})
+	lost := f.commit(files{"old": gone, "new": "new"})
+	f.commit(files{"newer": "newer"})
+	p := f.packs()[1]
+	f.ok(f.db.Tx(f.ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(f.ctx, `DELETE FROM git_pack WHERE repo_id = ? AND seq = ?`, f.id, p.Seq); err != nil {
+			return err
+		}
+		_, err := tx.Exec(f.ctx, `INSERT INTO git_lost (repo_id, oid, lost_at) VALUES (?, ?, 1)`, f.id, lost.String())
+		return err
+	}))
+	f.fresh(gitstore.Options{})
+	f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", New: f.tip(main)}))
+	side := f.tip("refs/heads/side")
+	f.ok(f.move(gitstore.RefUpdate{Name: "refs/heads/side", Old: side}))
+	before := len(f.packs())
+	if done := f.collect(soon()); done.Objects != 0 || len(f.packs()) != before {
+		t.Errorf("collected %+v", done)
 	}
 }

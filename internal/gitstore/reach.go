@@ -162,9 +162,10 @@ type reachWalk struct {
 	seen  map[*pack][]uint64
 
 	// Of a marking (mark.go):
-	newer   *state  // packs whose objects need no mark
-	missing hub.OID // the first object that was to be marked and is nowhere
-	marks   int     // objects marked so far
+	newer   *state           // packs whose objects need no mark
+	lost    map[hub.OID]bool // objects that were given up
+	missing hub.OID          // the first object that was to be marked and is nowhere
+	marks   int              // objects marked so far
 }
 
 // find is the first of the objects that no tip reaches, or zero.
@@ -232,6 +233,16 @@ func (w *reachWalk) mark(oid hub.OID) bool {
 	return true
 }
 
+// blob marks a file. One that was given up is not missed: it leads nowhere.
+func (w *reachWalk) blob(oid hub.OID) {
+	if w.lost[oid] {
+		if _, _, ok := w.st.find(oid); !ok {
+			return
+		}
+	}
+	w.mark(oid)
+}
+
 // object marks a tip or a parent: commits wait in the queue, tags lead on, however many stand behind each other.
 func (w *reachWalk) object(ctx context.Context, oid hub.OID) error {
 	for {
@@ -290,7 +301,7 @@ func (w *reachWalk) tree(ctx context.Context, oid hub.OID) error {
 					todo = append(todo, e.OID)
 				}
 			case e.Mode.IsBlob():
-				w.mark(e.OID)
+				w.blob(e.OID)
 			}
 		}
 	}

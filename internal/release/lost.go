@@ -120,6 +120,9 @@ func (s *Service) lostOnce(ctx context.Context, row changedRow, dry bool) (in Lo
 		}
 		return in, false, l.seen(ctx, nil)
 	}
+	if errs.Is(err, errs.Gone) && !dry { // a part of the history was given up: it is told once, until something changes
+		return in, false, errors.Join(err, l.seen(ctx, nil))
+	}
 	if err != nil {
 		return in, false, err
 	}

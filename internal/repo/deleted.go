@@ -3,6 +3,8 @@ package repo
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
@@ -67,7 +69,10 @@ func (s *Service) shelve(ctx context.Context, tx *db.Tx, actor hub.Actor, r *Rep
 	return err
 }
 
-const deletedAtOnce = 100
+const (
+	deletedAtOnce = 100
+	failuresTold  = 20
+)
 
 // Deleted calls f with each repository that may be brought back.
 func (s *Service) Deleted(ctx context.Context, f func(Deleted) error) error {
@@ -178,20 +183,25 @@ func (s *Service) countAgain(ctx context.Context, tx *db.Tx, rowID string) error
 	return s.hooks.Undeleted(ctx, tx, rowID)
 }
 
-// Purge removes for good what was deleted longer ago than keep-deleted, unless it is held. It says how many went.
+// Purge removes for good what was deleted longer ago than keep-deleted, unless it is held. It says how many went. One
+// that cannot be removed does not keep the others; the error is then of all such.
 func (s *Service) Purge(ctx context.Context) (n int, err error) {
 	before := s.now().Add(-s.keepDeleted).UnixMicro()
+	var failed []error
 	for after := ""; ; {
 		var ids []string
 		if err := s.db.Select(ctx, &ids, selectExpired, before, after, deletedAtOnce); err != nil || len(ids) == 0 {
-			return n, errs.Wrap("repo.Purge", err)
+			return n, errs.Wrap("repo.Purge", errors.Join(append(failed, err)...))
 		}
 		for _, id := range ids {
 			gone, err := s.purge(ctx, id, before)
-			if err != nil {
-				return n, errs.Wrap("repo.Purge", err)
+			if ctx.Err() != nil {
+				return n, ctx.Err()
 			}
-			if gone {
+			if err != nil && len(failed) < failuresTold {
+				failed = append(failed, fmt.Errorf("deleted repository %s: %w", id, err))
+			}
+			if gone && err == nil {
 				n++
 			}
 		}

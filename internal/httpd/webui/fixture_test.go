@@ -130,7 +130,12 @@ func (w *world) repo(typ hub.RepoType, id string, v hub.Visibility, files map[st
 
 func (w *world) commit(r *repo.Repo, actor hub.Actor, summary string, files map[string]string) string {
 	w.Helper()
-	oid, err := w.content.Commit(context.Background(), actor, r, content.NewCommit{Branch: "main", Summary: summary}, func(yield func(content.Operation, error) bool) {
+	return w.commitTo("main", r, actor, summary, files)
+}
+
+func (w *world) commitTo(branch string, r *repo.Repo, actor hub.Actor, summary string, files map[string]string) string {
+	w.Helper()
+	oid, err := w.content.Commit(context.Background(), actor, r, content.NewCommit{Branch: branch, Summary: summary}, func(yield func(content.Operation, error) bool) {
 		for path, text := range files {
 			if !yield(content.Operation{Kind: content.OpFile, Path: path, Content: []byte(text)}, nil) {
 				return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/content"
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
@@ -18,13 +19,15 @@ func TestACommitDoesNotBreakADownload(t *testing.T) {
 	w.repo(hub.Model, "alice/moving", hub.Public, map[string]string{"a.txt": text(0)})
 	rp, _, err := w.repos.Find(context.Background(), nil, hub.RepoID{Type: hub.Model, Namespace: "alice", Name: "moving"})
 	w.must(err)
-	const path = "/alice/moving/resolve/main/a.txt"
+	// Not the default branch: the head of that was read with the repository.
+	w.must(w.content.CreateBranch(context.Background(), w.actor["alice"], rp, content.NewBranch{Name: "dev"}))
+	const path = "/alice/moving/resolve/dev/a.txt"
 	tags := map[string]string{}
 	for i, headers := range [][]string{nil, {"Range", "bytes=0-14"}, {"Range", "bytes=0-14,15000-15014"}} {
 		tags[w.get(path).header.Get("ETag")] = text(i) // and it is remembered
 		w.looked = func() {
 			w.looked = nil
-			w.commit(rp, w.actor["alice"], "Change it", map[string]string{"a.txt": text(i + 1)})
+			w.commitTo("dev", rp, w.actor["alice"], "Change it", map[string]string{"a.txt": text(i + 1)})
 		}
 		a := w.get(path, headers...)
 		tags[w.get(path).header.Get("ETag")] = text(i + 1)

@@ -25,11 +25,17 @@ func TestACommitDoesNotBreakADownload(t *testing.T) {
 	tags := map[string]string{}
 	for i, headers := range [][]string{nil, {"Range", "bytes=0-14"}, {"Range", "bytes=0-14,15000-15014"}} {
 		tags[w.get(path).header.Get("ETag")] = text(i) // and it is remembered
+		asked := 0
 		w.looked = func() {
-			w.looked = nil
+			if asked++; asked > 1 {
+				return
+			}
 			w.commitTo("dev", rp, w.actor["alice"], "Change it", map[string]string{"a.txt": text(i + 1)})
 		}
 		a := w.get(path, headers...)
+		if w.looked = nil; asked != 1 { // Go's client asks again by itself
+			t.Errorf("%v: the answer was broken off", headers)
+		}
 		tags[w.get(path).header.Get("ETag")] = text(i + 1)
 		of := tags[a.header.Get("ETag")]
 		switch i {

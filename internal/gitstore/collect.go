@@ -97,7 +97,7 @@ func (s *Store) Collect(ctx context.Context, repoID string, before time.Time) (C
 	if errors.Is(err, errFoldRace) || errors.Is(err, errPackGone) || errors.Is(err, errMoved) {
 		return Collected{}, errs.New(errs.Unavailable, "Repository %s changes too fast to be collected now", repoID)
 	}
-	if errors.Is(err, errHeld) || errors.Is(err, errBehindLost) {
+	if errors.Is(err, errHeld) || behindLost(err) {
 		return Collected{}, nil
 	}
 	if err == nil && done.Objects > 0 {
@@ -119,7 +119,7 @@ type collection struct {
 func (s *Store) Unreachable(ctx context.Context, repoID string, before time.Time) (Collected, error) {
 	c := &collection{s: s, id: repoID, before: before.UnixMicro(), dry: true}
 	done, err := c.run(ctx)
-	if errors.Is(err, errBehindLost) {
+	if behindLost(err) {
 		return Collected{}, nil
 	}
 	return done, errs.Wrap("gitstore.Unreachable", err)

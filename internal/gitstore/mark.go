@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
 	"github.com/cairnhub/cairn/internal/hub"
 )
@@ -66,6 +67,9 @@ func (m *marking) add(ctx context.Context, roots []hub.OID) error {
 // errBehindLost says that a commit, a tag or a folder was given up: what it named cannot be told from what nothing names, and
 // whoever brings it back needs that.
 var errBehindLost = errors.New("what a lost commit or folder named cannot be told from what nothing names")
+
+// behindLost reports whether a walk ended at an object that was given up.
+func behindLost(err error) bool { return errors.Is(err, errBehindLost) || errs.Is(err, errs.Gone) }
 
 // lost are the objects of a repository that were given up.
 func (s *Store) lost(ctx context.Context, repoID string) (map[hub.OID]bool, error) {

@@ -33,7 +33,7 @@ test:
 	$(MAKE) test-go test-clients
 
 test-go:
-	$(GO) test -timeout 20m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/rot/... ./test/deploy/... ./test/upgrade/...
+	$(GO) test -timeout 30m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/rot/... ./test/deploy/... ./test/upgrade/...
 	$(GO) test -timeout 10m ./test/hostile/... # measures what attacks cost, so it has the machine to itself
 
 ## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage

@@ -111,20 +111,26 @@ type Tidied struct {
 	Failures []error
 }
 
+// count adds what was found in a repository. One that cannot be looked through is told at the end and does not keep the
+// others; only the end of ctx ends all.
+func (t *Tidied) count(ctx context.Context, objects int, bytes int64, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case isNotFound(err):
+	case err != nil:
+		t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
+	case objects > 0:
+		t.Repos, t.Objects, t.Bytes = t.Repos+1, t.Objects+objects, t.Bytes+bytes
+	}
+	return nil
+}
+
 // Tidy does at once what the schedules do over time.
 func (s *Service) Tidy(ctx context.Context, keep Keep) (t Tidied, err error) {
 	err = s.eachDropped(ctx, s.now().Add(-keep.Unreachable), func(id string) error {
 		done, err := s.git.Collect(ctx, id, s.now().Add(-keep.Unreachable))
-		switch {
-		case ctx.Err() != nil:
-			return err
-		case isNotFound(err):
-		case err != nil:
-			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
-		case done.Objects > 0:
-			t.Repos, t.Objects, t.Bytes = t.Repos+1, t.Objects+done.Objects, t.Bytes+done.Bytes
-		}
-		return nil
+		return t.count(ctx, done.Objects, done.Bytes, err)
 	})
 	if err == nil {
 		t.Orphans, err = s.git.NoteOrphans(ctx, s.now().Add(-orphanAge))
@@ -146,16 +152,7 @@ func (s *Service) WouldTidy(ctx context.Context, keep Keep) (t Tidied, err error
 	before := s.now().Add(-keep.Unreachable)
 	err = s.eachDropped(ctx, before, func(id string) error {
 		dead, err := s.git.Unreachable(ctx, id, before)
-		switch {
-		case ctx.Err() != nil:
-			return err
-		case isNotFound(err):
-		case err != nil:
-			t.Skipped, t.Failures = t.Skipped+1, append(t.Failures, err)
-		case dead.Objects > 0:
-			t.Repos, t.Objects, t.Bytes = t.Repos+1, t.Objects+dead.Objects, t.Bytes+dead.Bytes
-		}
-		return nil
+		return t.count(ctx, dead.Objects, dead.Bytes, err)
 	})
 	if err == nil {
 		t.Freed, err = s.git.WouldFree(ctx, s.now().Add(-keep.Unnamed))

@@ -187,24 +187,29 @@ func (s *Store) Unknown(ctx context.Context, keys []string) (unknown []string, e
 		hashes[h] = key
 		list = append(list, h)
 	}
-	err = inBatches(list, func(keys [][]byte) error {
+	err = eachKnown(ctx, s.db, list, func(h xet.Hash) { delete(hashes, h) })
+	for _, key := range hashes {
+		unknown = append(unknown, key)
+	}
+	return unknown, errs.Wrap("xetstore.Unknown", err)
+}
+
+// eachKnown calls f with each of some xorbs that has a row; it may do so more than once.
+func eachKnown(ctx context.Context, q db.Queryer, list []xet.Hash, f func(xet.Hash)) error {
+	return inBatches(list, func(keys [][]byte) error {
 		query, args, err := db.In(selectKnown, keys)
 		if err != nil {
 			return err
 		}
 		var rows [][]byte
-		if err := s.db.Select(ctx, &rows, query, args...); err != nil {
+		if err := q.Select(ctx, &rows, query, args...); err != nil {
 			return err
 		}
 		for _, h := range rows {
-			delete(hashes, xet.Hash(h))
+			f(xet.Hash(h))
 		}
 		return nil
 	})
-	for _, key := range hashes {
-		unknown = append(unknown, key)
-	}
-	return unknown, errs.Wrap("xetstore.Unknown", err)
 }
 
 // Totals are how many xorbs there are, and the bytes of their blobs.

@@ -179,7 +179,7 @@ func (s *Store) orphans(ctx context.Context, page []blob.Info, before time.Time)
 // rowless are those of some xorbs without a row, and without a grave that waits or is being emptied.
 func (s *Store) rowless(ctx context.Context, q db.Queryer, list []oldXorb) (none []oldXorb, err error) {
 	known := map[xet.Hash]bool{}
-	for _, statement := range []string{selectHere, selectOpened} {
+	for _, statement := range []string{selectKnown, selectOpened} {
 		query, args, err := db.In(statement, keysOf(list))
 		if err != nil {
 			return nil, err

@@ -143,7 +143,8 @@ func (s *Store) touches(ctx context.Context, repoID string, at map[xet.Hash]int6
 	return rows.Err()
 }
 
-// eachTerms calls f with the xorb of each term of each file of a repository.
+// eachTerms calls f with the xorb of each term of each file of a repository. Terms that cannot be read end it with an error:
+// what they name is not known, so nothing may be taken away.
 func (s *Store) eachTerms(ctx context.Context, q db.Queryer, repoID string, f func(xet.Hash)) error {
 	rows, err := q.Query(ctx, selectAllTerms, repoID)
 	if err != nil {

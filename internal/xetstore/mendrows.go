@@ -2,6 +2,8 @@ package xetstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -20,11 +22,7 @@ func (m *Mend) MendRights(ctx context.Context, repoID string) (given, taken int,
 
 func (m *Mend) mendRights(ctx context.Context, tx *db.Tx, repoID string) (given, taken int, err error) {
 	needed := map[xet.Hash]bool{}
-	if err := eachTerms(ctx, tx, repoID, func(segments []xet.Segment) {
-		for i := range segments {
-			needed[segments[i].Xorb] = true
-		}
-	}); err != nil {
+	if err := m.s.eachTerms(ctx, tx, repoID, func(x xet.Hash) { needed[x] = true }); err != nil {
 		return 0, 0, err
 	}
 	var rows [][]byte
@@ -39,14 +37,15 @@ func (m *Mend) mendRights(ctx context.Context, tx *db.Tx, repoID string) (given,
 			extra = append(extra, h)
 		}
 	}
-	for h := range needed {
-		row, err := getXorb(ctx, tx, h)
-		if err != nil {
-			return 0, 0, err
-		}
-		if row != nil { // a xorb without a row is other damage
+	// A xorb without a row is other damage.
+	err = eachKnown(ctx, tx, slices.Collect(maps.Keys(needed)), func(h xet.Hash) {
+		if needed[h] {
+			delete(needed, h)
 			lacking = append(lacking, h)
 		}
+	})
+	if err != nil {
+		return 0, 0, err
 	}
 	if m.dry {
 		return len(lacking), len(extra), nil
@@ -55,28 +54,6 @@ func (m *Mend) mendRights(ctx context.Context, tx *db.Tx, repoID string) (given,
 		return 0, 0, err
 	}
 	return len(lacking), len(extra), unlinkXorbs(ctx, tx, repoID, extra)
-}
-
-// eachTerms calls f with what each file of a repository is made of. Terms that cannot be read end it with an error: what
-// they name is not known, so nothing may be taken away.
-func eachTerms(ctx context.Context, tx *db.Tx, repoID string, f func([]xet.Segment)) error {
-	rows, err := tx.Query(ctx, selectAllTerms, repoID)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var terms []byte
-		if err := rows.Scan(&terms); err != nil {
-			return err
-		}
-		segments, err := xet.DecodeTerms(terms)
-		if err != nil {
-			return err
-		}
-		f(segments)
-	}
-	return rows.Err()
 }
 
 // Adopt gives a xorb that files name and that has no row the row that its blob proves, from here or a replica. It reports

@@ -36,7 +36,6 @@ const (
 
 	fragInsertThin = "INSERT INTO xet_thin (xorb, noted_at) VALUES "
 
-	selectHere      = "SELECT hash FROM xet_xorb WHERE hash IN (?)"
 	selectGraveSum  = "SELECT COUNT(*) AS xorbs, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM xet_grave WHERE NOT freed"
 	selectPending   = "SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM xet_xorb_upload WHERE user_id = ? AND pending > 0"
 	updatePending   = "UPDATE xet_xorb_upload SET pending = 0 WHERE pending > 0 AND xorb IN (?)"

@@ -27,6 +27,19 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 	if err != nil {
 		return nil, absent(key, err)
 	}
+	if n, err = lengthOf(f, key, off, n); err == nil && off > 0 {
+		_, err = f.Seek(off, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	readAhead(f, off, n)
+	return &object{f, n}, nil
+}
+
+// lengthOf is the length of the range of n bytes from off, or to the end when n < 0, if the file has it.
+func lengthOf(f *os.File, key string, off, n int64) (int64, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
@@ -34,18 +47,10 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 		err = blob.NotFound(key)
 	case off > info.Size(), n > info.Size()-off:
 		err = blob.TooShort(key, info.Size(), off, n)
-	case off > 0:
-		_, err = f.Seek(off, io.SeekStart)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	if n < 0 {
+	case n < 0:
 		n = info.Size() - off
 	}
-	readAhead(f, off, n)
-	return &object{f, n}, nil
+	return n, err
 }
 
 func (o *object) Read(p []byte) (int, error) {

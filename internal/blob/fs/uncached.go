@@ -54,20 +54,9 @@ func (s *Store) OpenUncached(ctx context.Context, key string, off, n int64) (io.
 	if err != nil {
 		return nil, absent(key, err)
 	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		err = blob.NotFound(key)
-	case off > info.Size(), n > info.Size()-off:
-		err = blob.TooShort(key, info.Size(), off, n)
-	}
-	if err != nil {
+	if n, err = lengthOf(f, key, off, n); err != nil {
 		_ = f.Close()
 		return nil, err
-	}
-	if n < 0 {
-		n = info.Size() - off
 	}
 	return &uncached{ctx: ctx, file: f, direct: direct, off: off, left: n}, nil
 }

@@ -187,3 +187,26 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderComesAndGoes has objects of one folder put and deleted at once: a service on a file system removes the folder
+// with its last object, while another upload enters it.
+func TestFolderComesAndGoes(t *testing.T) {
+	s := blobtest.NewS3(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 100 {
+				key := fmt.Sprintf("one/folder/%d-%d", i, j)
+				if err := blob.PutBytes(t.Context(), s, key, blobtest.Bytes(100)); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Delete(t.Context(), key); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

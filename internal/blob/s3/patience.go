@@ -64,7 +64,8 @@ var standard = retry.NewStandard(func(r *retry.StandardOptions) {
 })
 
 // passing knows more errors that may not come again than the SDK does: bodies that were damaged on the way, answers that
-// end in the middle.
+// end in the middle. No key of a store is another's folder, so that ExistingObjectIsDirectory is what versitygw answers when
+// a deletion takes the folder away that an upload is about to enter.
 func passing(err error) aws.Ternary {
 	var garbled *smithy.DeserializationError
 	switch {
@@ -78,7 +79,7 @@ func passing(err error) aws.Ternary {
 		return aws.TrueTernary
 	}
 	switch code(err) {
-	case "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody":
+	case "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody", "ExistingObjectIsDirectory":
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary

@@ -24,7 +24,7 @@ import (
 
 // objectKinds are all objects that rows name. What is stored under other keys is made again, or belongs to an upload.
 var objectKinds = []backup.Kind{
-	{Name: "xorb", Prefix: xetstore.KeyPrefix, Each: xetstore.EachObject, Copy: xetstore.CopyObject, Repos: xetstore.ReposOf, Adopt: xetstore.Adopt},
+	{Name: "xorb", Prefix: xetstore.KeyPrefix, Each: xetstore.EachObject, Copy: xetstore.CopyObject, Repos: xetstore.ReposOf, Lost: xetstore.IsLost, Adopt: xetstore.Adopt},
 	{Name: "pack", Prefix: gitstore.KeyPrefix, Each: gitstore.EachObject, Copy: gitstore.CopyObject, Repos: gitstore.ReposOf, Repo: gitstore.RepoOfKey},
 	{Name: "picture", Prefix: profile.KeyPrefix, Each: profile.EachObject, Copy: profile.CopyObject},
 }
@@ -175,6 +175,9 @@ func printBackup(w io.Writer, m *backup.Manifest, stats backup.Progress, took ti
 		m.ID, m.RowCount(), m.Objects.Count, m.Objects.Bytes, stats.Copied, stats.Bytes, took.Round(time.Millisecond))
 	for _, d := range m.Damaged {
 		fmt.Fprintf(w, "not copied: %s is %s; needed by %s\n", d.Key, d.State, needers(d))
+	}
+	if m.Lost > 0 {
+		fmt.Fprintf(w, "%d objects were given up as lost before: the backup says so of them, as the hub does.\n", m.Lost)
 	}
 	if n := m.NumDamaged(); n > 0 {
 		fmt.Fprintf(w, "%d objects of the hub are damaged: everything else is in the backup. Look at them with 'cairn fsck'.\n", n)

@@ -68,7 +68,7 @@ func (a *App) findDamage(ctx context.Context, o RepairOptions, progress io.Write
 		return nil, fmt.Errorf("the storage could not be looked through: %w", err)
 	}
 	for _, f := range r.Findings {
-		if f.Severity == fsck.Damage {
+		if f.Severity == fsck.Damage || f.Kind == fsck.XorbLost { // a replica may have it now
 			found = append(found, f)
 		}
 	}

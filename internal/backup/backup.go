@@ -142,7 +142,7 @@ func (h *Hub) copyAll(ctx context.Context, to Target, l *lease, progress func(Pr
 	defer w.w.abort()
 	found := &damageList{}
 	c := &copier{kinds: h.Kinds, from: h.Blobs, to: to.Store, toDir: objectDir, doubtful: l.since, progress: progress,
-		done: w.add, damaged: h.noteDamage(ctx, found)}
+		done: w.add, damaged: h.noteDamage(ctx, found, &m.Lost)}
 	if err := c.run(ctx, needed); err != nil {
 		return nil, c.stats, err
 	}
@@ -167,11 +167,21 @@ func (h *Hub) snapshot(ctx context.Context, to blob.Store, m *Manifest, keys *ke
 	})
 }
 
-// noteDamage names who needs a damaged object.
-func (h *Hub) noteDamage(ctx context.Context, into *damageList) func(string, error) error {
+// noteDamage names who needs a damaged object. One that was given up as lost is counted: it is no news.
+func (h *Hub) noteDamage(ctx context.Context, into *damageList, lost *int64) func(string, error) error {
 	return func(key string, damage error) error {
 		d := Damage{Key: key, State: stateOf(damage)}
 		kind, err := kindOf(h.Kinds, key)
+		if err == nil && kind.Lost != nil {
+			given, err := kind.Lost(ctx, h.DB, key)
+			if err != nil {
+				return err
+			}
+			if given {
+				*lost++
+				return nil
+			}
+		}
 		if err == nil && kind.Repos != nil {
 			d.Repos, err = kind.Repos(ctx, h.DB, key, reposNamed)
 		}

@@ -26,7 +26,7 @@ import (
 var ctx = context.Background()
 
 var kinds = []backup.Kind{
-	{Name: "xorb", Prefix: xetstore.KeyPrefix, Each: xetstore.EachObject, Copy: xetstore.CopyObject, Repos: xetstore.ReposOf, Adopt: xetstore.Adopt},
+	{Name: "xorb", Prefix: xetstore.KeyPrefix, Each: xetstore.EachObject, Copy: xetstore.CopyObject, Repos: xetstore.ReposOf, Lost: xetstore.IsLost, Adopt: xetstore.Adopt},
 	{Name: "pack", Prefix: gitstore.KeyPrefix, Each: gitstore.EachObject, Copy: gitstore.CopyObject, Repos: gitstore.ReposOf, Repo: gitstore.RepoOfKey},
 	{Name: "picture", Prefix: profile.KeyPrefix, Each: profile.EachObject, Copy: profile.CopyObject},
 }

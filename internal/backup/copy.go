@@ -25,6 +25,8 @@ type Kind struct {
 	Copy func(ctx context.Context, src blob.Store, key string, w io.Writer) (int64, error)
 	// Repos are some of the repositories, by their ids, that need an object.
 	Repos func(ctx context.Context, q db.Queryer, key string, limit int) ([]string, error)
+	// Lost reports whether an object was given up: nobody expects it to be there; nil: none of the kind ever is.
+	Lost func(ctx context.Context, q db.Queryer, key string) (bool, error)
 	// Repo is the id of the repository that a key tells; nil: keys of the kind tell none.
 	Repo func(key string) string
 	// Adopt gives rows to objects that have none, as far as they say all that their rows do; nil: they do not.

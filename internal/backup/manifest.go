@@ -46,6 +46,8 @@ type Manifest struct {
 	Damaged []Damage `json:"damaged,omitempty"`
 	// MoreDamaged is how many there were beyond a list of tolerable length.
 	MoreDamaged int64 `json:"more_damaged,omitempty"`
+	// Lost is how many objects had been given up before and are not in the list either: the rows say so.
+	Lost int64 `json:"lost,omitempty"`
 }
 
 // TableCount is how many rows a table had.

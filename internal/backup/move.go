@@ -9,7 +9,7 @@ import (
 
 // MoveObjects copies the objects that the rows of one hub name to the store of another. The hub may be running: what it
 // stores meanwhile is copied the next time, and what it gives up is there until its copy is. Objects that are damaged are
-// returned; the others are copied.
+// returned, those that were given up as lost passed over; the others are copied.
 func MoveObjects(ctx context.Context, from, to Hub, progress func(Progress)) (damaged []Damage, stats Progress, err error) {
 	held, err := hold.Take(ctx, from.DB, hold.Hold{Kind: "migrate-storage", Reason: "cairn migrate-storage is copying what the database named when it began"}, holdTime)
 	if err != nil {
@@ -33,7 +33,7 @@ func moveObjects(ctx context.Context, from, to Hub, progress func(Progress)) ([]
 		return nil, Progress{}, err
 	}
 	found := &damageList{}
-	c := &copier{kinds: from.Kinds, from: from.Blobs, to: to.Blobs, progress: progress, damaged: from.noteDamage(ctx, found)}
+	c := &copier{kinds: from.Kinds, from: from.Blobs, to: to.Blobs, progress: progress, damaged: from.noteDamage(ctx, found, new(int64))}
 	err = c.run(ctx, needed)
 	return found.list, c.stats, err
 }

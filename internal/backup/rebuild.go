@@ -19,7 +19,7 @@ type Rebuilt struct {
 	Manifest *Manifest    // of the catalogue that it was made from
 	Broken   []error      // newer catalogues that could not be used, and why
 	Newest   time.Time    // when the newest object of the store was written
-	Missing  *Report      // objects that rows name and that are not there
+	Missing  *Report      // objects that rows name and that are not there, but those that were given up as lost
 	Found    []FoundKind  // objects that no row names
 	Packs    []FoundPacks // of them those of git, by repository: no ref leads to what is only in them
 	Adopted  int64        // xorbs that have rows again
@@ -234,15 +234,13 @@ func (r *Rebuilt) compare(ctx context.Context, h Hub, unnamed func(blob.Info) er
 		for more && (until == "" || needed.key < until) {
 			r.Missing.Objects++
 			d := Damage{Key: needed.key, State: blob.Absent}
-			if kind, err := kindOf(h.Kinds, d.Key); err == nil && kind.Repos != nil && len(found.list) < reposAskedFor {
-				if d.Repos, err = kind.Repos(ctx, h.DB, d.Key, reposNamed); err != nil {
-					return err
-				}
-				if h.RepoNames != nil {
-					d.Repos = h.RepoNames(ctx, h.DB, d.Repos)
-				}
+			lost, err := h.missed(ctx, &d, len(found.list) < reposAskedFor)
+			if err != nil {
+				return err
 			}
-			found.add(d)
+			if !lost {
+				found.add(d)
+			}
 			if needed, more, err = next(ctx); err != nil {
 				return err
 			}
@@ -271,6 +269,26 @@ func (r *Rebuilt) compare(ctx context.Context, h Hub, unnamed func(blob.Info) er
 	}
 	r.Missing.Found, r.Missing.More = found.list, found.more
 	return err
+}
+
+// missed says who needs an object that is not there, if asked, and whether it was given up as lost.
+func (h *Hub) missed(ctx context.Context, d *Damage, name bool) (lost bool, err error) {
+	kind, err := kindOf(h.Kinds, d.Key)
+	if err != nil {
+		return false, nil //nolint:nilerr // a newer version's: it is missing all the same
+	}
+	if kind.Lost != nil {
+		if lost, err = kind.Lost(ctx, h.DB, d.Key); lost || err != nil {
+			return lost, err
+		}
+	}
+	if !name || kind.Repos == nil {
+		return false, nil
+	}
+	if d.Repos, err = kind.Repos(ctx, h.DB, d.Key, reposNamed); err == nil && h.RepoNames != nil {
+		d.Repos = h.RepoNames(ctx, h.DB, d.Repos)
+	}
+	return false, err
 }
 
 // reposAskedFor bounds the statements that name who needs what is missing.

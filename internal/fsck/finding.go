@@ -16,7 +16,7 @@ type Severity string
 // The severities.
 const (
 	Damage  Severity = "damage"  // something that was promised cannot be had, or is not what it is called
-	Warning Severity = "warning" // all is there, but something keeps damage from being noticed
+	Warning Severity = "warning" // something keeps damage from being noticed, or was given up as lost: that is known
 	Orphan  Severity = "orphan"  // bytes that no row names: no damage, the collector takes them
 )
 
@@ -31,11 +31,13 @@ const (
 
 	XorbRow       Kind = "xorb.row"
 	XorbNoRow     Kind = "xorb.norow"
+	XorbLost      Kind = "xorb.lost"
 	FileTerms     Kind = "file.terms"
 	FileSHA256    Kind = "file.sha256"
 	FileRights    Kind = "file.rights"
 	ObjectMissing Kind = "object.missing"
 	ObjectCorrupt Kind = "object.corrupt"
+	ObjectLost    Kind = "object.lost"
 	RefMissing    Kind = "ref.missing"
 	RepoUnread    Kind = "repo.unreadable"
 	PointerLost   Kind = "pointer.missing"
@@ -58,7 +60,7 @@ func (k Kind) Severity() Severity {
 	switch {
 	case strings.HasPrefix(string(k), "orphan."):
 		return Orphan
-	case k == DBWarning:
+	case k == DBWarning, k == XorbLost, k == ObjectLost:
 		return Warning
 	}
 	return Damage
@@ -67,6 +69,10 @@ func (k Kind) Severity() Severity {
 // Advice says what to do about findings of the kind.
 func (k Kind) Advice() string {
 	switch {
+	case k == XorbLost:
+		return "nothing, or upload one of these files again from any copy"
+	case k == ObjectLost:
+		return "nothing, or commit or push its content again from any copy"
 	case strings.HasPrefix(string(k), kindXorb) && k != XorbRow:
 		return "upload one of these files again from any copy, or run: cairn repair"
 	case strings.HasPrefix(string(k), kindPack), k == ObjectMissing, k == ObjectCorrupt, k == RefMissing, k == RepoUnread:

@@ -104,10 +104,14 @@ func (c *Checker) Keep(ctx context.Context, r *Report, ended bool) error {
 		return err
 	}
 	for _, f := range open {
-		if still[findingKey{f.Kind, f.Key}] || !c.o.finds(f.Kind) {
+		how := EndedSound
+		switch {
+		case still[findingKey{XorbLost, f.Key}], still[findingKey{ObjectLost, f.Key}]:
+			how = EndedLost
+		case still[findingKey{f.Kind, f.Key}] || !c.o.finds(f.Kind):
 			continue
 		}
-		if _, err := end(ctx, c.d.DB, f.Kind, f.Key, "sound", now.UnixMicro()); err != nil {
+		if _, err := end(ctx, c.d.DB, f.Kind, f.Key, how, now.UnixMicro()); err != nil {
 			return err
 		}
 	}

@@ -132,7 +132,11 @@ func (c *Checker) badXorb(ctx context.Context, row xetstore.XorbInfo, s blob.Sta
 	if err != nil || row.Damaged && len(repos) == 0 { // known, and nobody's: the collector takes it
 		return err
 	}
-	f := c.found.add(ofObject(kindXorb, s), row.Key(), detail(cause))
+	kind, text := ofObject(kindXorb, s), detail(cause)
+	if row.Lost {
+		kind, text = XorbLost, "its bytes were given up as lost"
+	}
+	f := c.found.add(kind, row.Key(), text)
 	if f == nil {
 		return nil
 	}

@@ -276,6 +276,8 @@ func (l *repoLook) problem(oid hub.OID, at gitstore.Spot, err error) {
 	}
 	kind := ObjectCorrupt
 	switch {
+	case errs.Is(err, errs.Gone):
+		kind = ObjectLost
 	case errs.Is(err, errs.NotFound) && at.Commit.IsZero():
 		kind = RefMissing
 	case errs.Is(err, errs.NotFound):

@@ -186,7 +186,7 @@ func (t *tick) looked(ctx context.Context, place, key string, bytes int64) error
 	t.s.objects.Add(1)
 	if kinds := t.open[key]; len(kinds) > 0 && !t.c.found.about(key) {
 		for _, kind := range kinds {
-			if _, err := end(ctx, t.s.d.DB, kind, key, "sound", t.s.o.Now().UnixMicro()); err != nil {
+			if _, err := end(ctx, t.s.d.DB, kind, key, EndedSound, t.s.o.Now().UnixMicro()); err != nil {
 				return err
 			}
 		}

@@ -128,7 +128,18 @@ func repositories(affects []Affected) []string {
 	return names
 }
 
-func end(ctx context.Context, d *db.DB, kind Kind, key, how string, now int64) (bool, error) {
-	n, err := d.Exec(ctx, endFinding, now, how, string(kind), key)
+// Ended says how an open finding came to its end. The words are kept in rows.
+type Ended string
+
+// The ends.
+const (
+	EndedSound    Ended = "sound"    // the bytes were read and are right
+	EndedRepaired Ended = "repaired" // by a repair
+	EndedLost     Ended = "lost"     // they were given up
+	EndedGone     Ended = "gone"     // nothing names the object any more, or it was given up
+)
+
+func end(ctx context.Context, d *db.DB, kind Kind, key string, how Ended, now int64) (bool, error) {
+	n, err := d.Exec(ctx, endFinding, now, string(how), string(kind), key)
 	return n > 0, errs.Wrap("fsck.end", err)
 }

@@ -30,7 +30,8 @@ func (s Spot) Revision() string {
 type Check struct {
 	// Blob is told of each file's object, each once; pointer is nil for a file that is in git. An error ends the walk.
 	Blob func(oid hub.OID, at Spot, pointer *git.Pointer) error
-	// Problem is told of each object that a ref reaches and that is absent, cannot be read or is not what it is called.
+	// Problem is told of each object that a ref reaches and that is absent, cannot be read or is not what it is called;
+	// errs.Gone: it was given up as lost.
 	Problem func(oid hub.OID, at Spot, err error)
 }
 
@@ -80,6 +81,11 @@ func (w *checkWalk) problem(ctx context.Context, oid hub.OID, at Spot, err error
 	}
 	if errs.Is(err, errs.Unavailable) { // the store does not answer: that says nothing about the object
 		return err
+	}
+	if errs.Is(err, errs.NotFound) { // unless it was given up
+		if err = w.r.s.absent(ctx, w.r.id, oid); !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Gone) {
+			return err
+		}
 	}
 	w.c.Problem(oid, at, err)
 	return nil

@@ -50,6 +50,7 @@ const (
 	Repaired Outcome = "repaired"
 	Sound    Outcome = "sound"    // it was whole when it was looked at again
 	Lost     Outcome = "lost"     // given up: readers are told so
+	Given    Outcome = "given"    // it had been given up before, and nobody has it still
 	Left     Outcome = "left"     // still damaged
 	Unneeded Outcome = "unneeded" // damaged, known to be, and no file is made of it
 )
@@ -70,6 +71,7 @@ type Report struct {
 	Repaired int `json:"repaired"`
 	Sound    int `json:"sound"`
 	Lost     int `json:"lost"`
+	Given    int `json:"given"`
 	Left     int `json:"left"`
 	Unneeded int `json:"unneeded"`
 }
@@ -95,6 +97,8 @@ func (r *Report) count(res *Result) {
 		r.Sound++
 	case Lost:
 		r.Lost++
+	case Given:
+		r.Given++
 	case Left:
 		r.Left++
 	case Unneeded:

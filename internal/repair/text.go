@@ -49,5 +49,8 @@ func (r *Report) WriteText(w io.Writer, dry bool) {
 	if r.Unneeded > 0 {
 		fmt.Fprintf(w, "%d damaged that no file needs, ", r.Unneeded)
 	}
+	if r.Given > 0 {
+		fmt.Fprintf(w, "%d lost before, ", r.Given)
+	}
 	fmt.Fprintf(w, "%d repaired, %d found sound, %d lost, %d still damaged\n", r.Repaired, r.Sound, r.Lost, r.Left)
 }

@@ -72,6 +72,9 @@ func (j *job) marked(ctx context.Context, take func(*fsck.Finding, xet.Hash, boo
 		}
 		for _, x := range list {
 			f := &fsck.Finding{Kind: "xorb.corrupt", Severity: fsck.Damage, Key: (&xetstore.XorbInfo{Hash: x.Hash}).Key()}
+			if x.Lost {
+				f.Kind, f.Severity = fsck.XorbLost, fsck.Warning
+			}
 			if err := take(f, x.Hash, true); err != nil {
 				return err
 			}
@@ -176,6 +179,9 @@ func (j *job) salvage(ctx context.Context, x *openXorb) error {
 	case len(lost) == 0:
 		res.Outcome, res.How = Repaired, "moved"
 		res.Detail = fmt.Sprintf("no file needs what is missing; %d files were moved to a new xorb", len(moved))
+	case x.f.Kind == fsck.XorbLost:
+		res.Outcome = Given
+		res.Detail = fmt.Sprintf("%d files lack bytes that were given up before; an upload of any of them repairs it", len(lost))
 	case j.o.Tombstone:
 		res.Outcome = Lost
 		res.Detail = fmt.Sprintf("%d files lack bytes that nobody has; an upload of any of them repairs it", len(lost))

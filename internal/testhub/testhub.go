@@ -62,12 +62,16 @@ func New(t testing.TB, change ...func(*config.Config)) *Hub { return start(t, co
 
 // NewScaled starts a hub on PostgreSQL and S3.
 func NewScaled(t testing.TB, change ...func(*config.Config)) *Hub {
+	return start(t, configureScaled(t), change)
+}
+
+func configureScaled(t testing.TB) *config.Config {
 	c := configure(t)
 	c.DatabaseURL = dbtest.URL(t, db.Postgres)
 	o := blobtest.S3(t)
 	q := url.Values{"endpoint": {o.Endpoint}, "region": {o.Region}, "access_key": {o.AccessKey}, "secret_key": {o.SecretKey}}
 	c.BlobURL = "s3://" + strings.TrimSuffix(o.Bucket+"/"+o.Prefix, "/") + "?" + q.Encode()
-	return start(t, c, change)
+	return c
 }
 
 func configure(t testing.TB) *config.Config {

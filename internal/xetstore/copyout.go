@@ -21,6 +21,7 @@ const KeyPrefix = "xorbs/"
 const (
 	selectXorbSizes = "SELECT hash, stored_size FROM xet_xorb"
 	selectXorbRepos = "SELECT repo_id FROM xet_repo_xorb WHERE xorb = ? ORDER BY repo_id LIMIT ?"
+	countLost       = "SELECT COUNT(*) FROM xet_xorb WHERE hash = ? AND lost_at IS NOT NULL"
 )
 
 // EachObject calls fn with the key of every xorb that has a row and the bytes that the row says it has, in no order. It
@@ -51,6 +52,16 @@ func ReposOf(ctx context.Context, q db.Queryer, key string, limit int) (ids []st
 		err = q.Select(ctx, &ids, selectXorbRepos, h[:], limit)
 	}
 	return ids, errs.Wrap("xetstore.ReposOf", err)
+}
+
+// IsLost reports whether a xorb was given up as lost.
+func IsLost(ctx context.Context, q db.Queryer, key string) (bool, error) {
+	n := 0
+	h, err := hashOfKey(key)
+	if err == nil {
+		err = q.Get(ctx, &n, countLost, h[:])
+	}
+	return n > 0, errs.Wrap("xetstore.IsLost", err)
 }
 
 func hashOfKey(key string) (xet.Hash, error) {

@@ -11,8 +11,8 @@ import (
 
 // Statements as a whole. A list in parentheses is filled in by db.In.
 const (
-	selectXorb    = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash = ?"
-	selectXorbs   = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
+	selectXorb    = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at, lost_at FROM xet_xorb WHERE hash = ?"
+	selectXorbs   = "SELECT hash, chunks, raw_size, body_size, stored_size, created_at, damaged_at, lost_at FROM xet_xorb WHERE hash > ? ORDER BY hash LIMIT ?"
 	selectBodies  = "SELECT hash, body_size FROM xet_xorb WHERE hash IN (?)"
 	selectTouched = "SELECT hash, touched_at FROM xet_xorb WHERE hash IN (?)"
 	updateTouched = "UPDATE xet_xorb SET touched_at = ? WHERE hash IN (?)"
@@ -99,6 +99,7 @@ type xorbRow struct {
 	StoredSize int64  `db:"stored_size"`
 	CreatedAt  int64  `db:"created_at"`
 	DamagedAt  *int64 `db:"damaged_at"` // nil: nothing is known against it
+	LostAt     *int64 `db:"lost_at"`    // nil: it was not given up
 }
 
 func newXorbRow(x *xet.Index, stored, now int64) xorbRow {

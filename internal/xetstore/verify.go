@@ -34,6 +34,7 @@ type XorbInfo struct {
 	Stored int64 // bytes of the blob: body and index
 
 	Damaged bool // the hub asks for its bytes again
+	Lost    bool // they were given up: nobody has them
 }
 
 // Key is where the xorb's blob is.
@@ -69,7 +70,7 @@ func (s *Store) Xorb(ctx context.Context, h xet.Hash) (x XorbInfo, found bool, e
 }
 
 func (r *xorbRow) info() XorbInfo {
-	return XorbInfo{Hash: xet.Hash(r.Hash), Chunks: int(r.Chunks), Raw: r.RawSize, Body: r.BodySize, Stored: r.StoredSize, Damaged: r.DamagedAt != nil}
+	return XorbInfo{Hash: xet.Hash(r.Hash), Chunks: int(r.Chunks), Raw: r.RawSize, Body: r.BodySize, Stored: r.StoredSize, Damaged: r.DamagedAt != nil, Lost: r.LostAt != nil}
 }
 
 // Verify reads a xorb's blob where it is kept for good, past all caches, as closely as level says. Damage is [ErrDamaged];

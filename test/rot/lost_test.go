@@ -1,0 +1,125 @@
+package rot_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/app"
+	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/fsck"
+	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/testhub"
+)
+
+// noise is text that does not compress, another for each seed.
+func noise(seed uint64, n int) string {
+	r := rand.New(rand.NewPCG(seed, 5))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(' ' + r.IntN(95))
+	}
+	return string(b)
+}
+
+// large uploads and commits a large file.
+func large(t *testing.T, h *testhub.Hub, c testhub.Caller, id, path, content string) {
+	t.Helper()
+	body := `{"key":"header","value":{"summary":"add"}}` + "\n" + fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`,
+		path, h.Upload(c, hub.Model, id, content), len(content)) + "\n"
+	if a := h.Do(c, http.MethodPost, "/api/models/"+id+"/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
+		t.Fatalf("commit: %d %s", a.Status, a.Body)
+	}
+}
+
+// spoil flips a bit of one object of the store.
+func spoil(t *testing.T, h *testhub.Hub, prefix, suffix string) {
+	t.Helper()
+	s := h.App.Blobs()
+	list, err := s.List(t.Context(), prefix, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range list {
+		if !strings.HasSuffix(o.Key, suffix) {
+			continue
+		}
+		b, err := blob.GetBytes(t.Context(), s, o.Key, 1<<30)
+		if err == nil {
+			b[len(b)/2] ^= 4
+			err = errors.Join(s.Delete(t.Context(), o.Key), blob.PutBytes(t.Context(), s, o.Key, b))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("nothing to spoil at", prefix)
+}
+
+func exit(err error) int {
+	var e app.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		return e.Code
+	}
+	return 1
+}
+
+// What was given up as lost is a warning from then on: a backup is whole without it, and what is restored says so, too.
+func TestTombstonesAreNoDamage(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		h.CreateRepo(alice, hub.Model, "alice/m", false)
+		content := noise(1, 200_000)
+		large(t, h, alice, "alice/m", "w.bin", content)
+		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{"long.txt": noise(2, 2_000_000)})
+		spoil(t, h, "xorbs/", "")
+		spoil(t, h, "git/", ".pack")
+		folder := t.TempDir()
+		if out, err := h.Backup(folder); exit(err) != app.ExitDamage {
+			t.Errorf("a backup of damage: %v\n%s", err, out)
+		}
+		if out, err := h.Repair(app.RepairOptions{Data: true, Tombstone: true}); exit(err) != app.ExitDamage || !strings.Contains(out, "2 lost, 0 still damaged") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if out, err := h.Repair(app.RepairOptions{Data: true}); exit(err) != 0 || !strings.Contains(out, "1 lost before") {
+			t.Errorf("a second repair: %v\n%s", err, out)
+		}
+		mourn(t, h)
+		out, err := h.Backup(folder)
+		if exit(err) != 0 || !strings.Contains(out, "\n1 objects were given up as lost before") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		again := h.Restored(folder)
+		mourn(t, again)
+		if a := again.Do(alice, http.MethodGet, "/alice/m/resolve/main/w.bin", nil); a.Status != http.StatusGone {
+			t.Errorf("a lost file: %d %s", a.Status, a.Body)
+		}
+		large(t, again, alice, "alice/m", "w.bin", content)
+		if a := again.Do(alice, http.MethodGet, "/alice/m/resolve/main/w.bin", nil); string(a.Body) != content {
+			t.Errorf("sent again: %d", a.Status)
+		}
+	})
+}
+
+// mourn sees that both are called lost, at their places, and nothing is called damaged.
+func mourn(t *testing.T, h *testhub.Hub) {
+	t.Helper()
+	for _, data := range []bool{false, true} {
+		r := h.Fsck(fsck.Options{Data: data})
+		var b strings.Builder
+		r.WriteText(&b)
+		r.Findings = slices.DeleteFunc(r.Findings, func(f *fsck.Finding) bool { return f.Kind == fsck.DBWarning })
+		if !r.Clean() || len(r.Findings) != 2 || r.Findings[0].Kind != fsck.ObjectLost || r.Findings[1].Kind != fsck.XorbLost ||
+			!strings.Contains(b.String(), "in alice/m: long.txt@main") || !strings.Contains(b.String(), "in alice/m: w.bin@main") {
+			t.Errorf("data %v:\n%s", data, b.String())
+		}
+	}
+}

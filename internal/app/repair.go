@@ -76,7 +76,7 @@ func (a *App) findDamage(ctx context.Context, o RepairOptions, progress io.Write
 }
 
 func (a *App) repair(ctx context.Context, o repair.Options, found []*fsck.Finding, asJSON bool, w io.Writer) error {
-	d := repair.Deps{Git: a.git, Xet: a.xet, Profiles: a.profiles, Quota: a.quota, NameOf: a.repoPath, Log: a.log}
+	d := repair.Deps{DB: a.db, Git: a.git, Xet: a.xet, Profiles: a.profiles, Quota: a.quota, NameOf: a.repoPath, Log: a.log}
 	r, err := repair.Run(ctx, d, o, found, func(res *repair.Result) {
 		if asJSON {
 			b, _ := json.Marshal(res) // strings and numbers only

@@ -2,9 +2,12 @@ package fsck
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"syscall"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
@@ -87,6 +90,7 @@ type repoLook struct {
 	bad      map[hub.SHA256][]*Finding // damaged files, by the SHA-256, or else the Xet hash, that pointers name
 	objects  map[hub.OID]*Finding      // damaged objects of git
 	broken   *Finding                  // some of git's objects cannot be told
+	blind    error                     // why an object could not be read, when that says nothing about it
 	pointers []pointerAt
 }
 
@@ -257,11 +261,18 @@ func (l *repoLook) reach(ctx context.Context) error {
 		},
 		Problem: l.problem,
 	})
+	if err == nil && l.blind != nil {
+		return l.blame(ctx)
+	}
 	if err == nil {
 		return l.known(ctx)
 	}
 	if ctx.Err() != nil || errs.Is(err, errs.Unavailable) || errs.Is(err, errs.NotFound) {
 		return err
+	}
+	if tellsNothing(err) && l.broken == nil {
+		l.blind = err
+		return l.blame(ctx)
 	}
 	if l.broken == nil { // else the pack that is to blame is found already
 		l.add(RepoUnread, "git_repo "+l.h.ID, err.Error(), l.name())
@@ -269,9 +280,51 @@ func (l *repoLook) reach(ctx context.Context) error {
 	return nil
 }
 
+// tellsNothing reports whether an error is of the machine and not of what was read: a full disk, a failing one, a
+// connection, a process that ran out of files.
+func tellsNothing(err error) bool {
+	var call syscall.Errno
+	var network net.Error
+	return errors.As(err, &call) || errors.As(err, &network) || errs.Is(err, errs.StorageFull)
+}
+
+// blame finds out whether a read that failed in the machine failed on what is stored: then the pack is damaged. Else the
+// node's own disk is to blame, and nothing can be said about the repository.
+func (l *repoLook) blame(ctx context.Context) error {
+	for seq := int64(-1); ; {
+		packs, err := l.c.d.Git.Packs(ctx, l.h.ID, seq, page)
+		if err != nil {
+			return err
+		}
+		for _, p := range packs {
+			if p.RepoID != l.h.ID {
+				return l.blind
+			}
+			s, ok, fatal := state(l.c.d.Git.VerifyPack(ctx, p, blob.Data))
+			if fatal != nil {
+				return fatal
+			}
+			if !ok {
+				l.add(ofObject(kindPack, s), p.Key(), l.blind.Error(), l.name())
+				return nil
+			}
+			seq = p.Seq
+		}
+		if len(packs) < page {
+			return l.blind
+		}
+	}
+}
+
 func (l *repoLook) problem(oid hub.OID, at gitstore.Spot, err error) {
 	if found := l.objects[oid]; found != nil {
 		l.c.found.touch(found, l.at(at))
+		return
+	}
+	if tellsNothing(err) {
+		if l.broken == nil && l.blind == nil { // else the pack that is to blame is found already
+			l.blind = err
+		}
 		return
 	}
 	kind := ObjectCorrupt

@@ -24,6 +24,8 @@ const (
 		RETURNING first_at`
 	endFinding = "UPDATE fsck_finding SET ended_at = ?, ended = ? WHERE kind = ? AND object = ? AND ended_at IS NULL"
 
+	endObject = "UPDATE fsck_finding SET ended_at = ?, ended = ? WHERE object = ? AND ended_at IS NULL"
+
 	selectOpen = `SELECT kind, object, detail, affects, first_at, last_at FROM fsck_finding WHERE ended_at IS NULL ORDER BY kind, object LIMIT ?`
 	countOpen  = `SELECT kind, COUNT(*) AS n FROM fsck_finding WHERE ended_at IS NULL GROUP BY kind`
 )
@@ -138,6 +140,12 @@ const (
 	EndedLost     Ended = "lost"     // they were given up
 	EndedGone     Ended = "gone"     // nothing names the object any more, or it was given up
 )
+
+// End ends what is open about an object, of whatever kind.
+func End(ctx context.Context, d *db.DB, key string, how Ended, now time.Time) error {
+	_, err := d.Exec(ctx, endObject, now.UnixMicro(), string(how), key)
+	return errs.Wrap("fsck.End", err)
+}
 
 func end(ctx context.Context, d *db.DB, kind Kind, key string, how Ended, now int64) (bool, error) {
 	n, err := d.Exec(ctx, endFinding, now, string(how), string(kind), key)

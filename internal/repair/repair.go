@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/fsck"
 	"github.com/cairnhub/cairn/internal/gitstore"
@@ -24,6 +26,7 @@ type Replica interface {
 
 // Deps are what is repaired.
 type Deps struct {
+	DB       *db.DB
 	Git      *gitstore.Store
 	Xet      *xetstore.Store
 	Profiles *profile.Service
@@ -79,10 +82,14 @@ type Report struct {
 // Run repairs what was found, and tells what became of each finding. An error ends it: it says nothing about the
 // bytes, and a later run goes on.
 func Run(ctx context.Context, d Deps, o Options, found []*fsck.Finding, tell func(*Result)) (r Report, err error) {
-	j := &job{d: d, o: o, tell: func(res *Result) { r.count(res); tell(res) }, repos: map[string]bool{}}
+	j := &job{d: d, o: o, told: func(res *Result) { r.count(res); tell(res) }, repos: map[string]bool{}}
 	j.mend = d.Xet.NewMend(asXet(o.Replicas), o.Dry)
 	for _, step := range []func(context.Context, []*fsck.Finding) error{j.xorbs, j.packs, j.pictures, j.rows} {
-		if err := step(ctx, found); err != nil {
+		err := step(ctx, found)
+		if err == nil {
+			err = j.endFindings(ctx)
+		}
+		if err != nil {
 			return r, errs.Wrap("repair.Run", err)
 		}
 	}
@@ -111,8 +118,41 @@ type job struct {
 	d     Deps
 	o     Options
 	mend  *xetstore.Mend
-	tell  func(*Result)
+	told  func(*Result)
+	over  []*Result       // told since the last step, and nothing is open about it any more
 	repos map[string]bool // whose rights are looked at again
+}
+
+// tell tells what became of a finding.
+func (j *job) tell(res *Result) {
+	if how := res.Outcome.ends(); how != "" && !j.o.Dry {
+		j.over = append(j.over, res)
+	}
+	j.told(res)
+}
+
+// ends is how an outcome ends what the hub keeps as open about the object; empty: it does not.
+func (o Outcome) ends() fsck.Ended {
+	switch o {
+	case Repaired:
+		return fsck.EndedRepaired
+	case Sound:
+		return fsck.EndedSound
+	case Lost, Given:
+		return fsck.EndedLost
+	}
+	return ""
+}
+
+// endFindings ends what a step has done away with, when all of the step is done.
+func (j *job) endFindings(ctx context.Context) error {
+	for _, res := range j.over {
+		if err := fsck.End(ctx, j.d.DB, res.Key, res.Outcome.ends(), time.Now()); err != nil {
+			return err
+		}
+	}
+	j.over = nil
+	return nil
 }
 
 func asXet(list []Replica) []xetstore.Replica {

@@ -3,6 +3,7 @@ package testhub
 import (
 	"io"
 	"strings"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/app"
 	"github.com/cairnhub/cairn/internal/fsck"
@@ -23,6 +24,33 @@ func (h *Hub) Fsck(o fsck.Options) *fsck.Report {
 		h.T.Fatal(err)
 	}
 	return r
+}
+
+// FsckSpoilt is Fsck on a node whose cache folder is changed before anything is looked at.
+func (h *Hub) FsckSpoilt(o fsck.Options, spoil func(cache string)) (*fsck.Report, error) {
+	h.T.Helper()
+	c := *h.cfg
+	c.CacheDir = h.T.TempDir()
+	a, err := app.Open(h.T.Context(), &c, h.logger())
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	defer a.Close()
+	spoil(c.CacheDir)
+	return a.Checker(o).Run(h.T.Context())
+}
+
+// FsckKept looks at every byte and writes down what is damaged, as the command does.
+func (h *Hub) FsckKept() {
+	h.T.Helper()
+	c := h.App.Checker(fsck.Options{Data: true})
+	r, err := c.Run(h.T.Context())
+	if err == nil {
+		err = c.Keep(h.T.Context(), r, time.Now())
+	}
+	if err != nil {
+		h.T.Fatal(err)
+	}
 }
 
 // Sound fails the test when anything stored is damaged, down to the last byte.

@@ -72,6 +72,45 @@ func exit(err error) int {
 	return 1
 }
 
+// open are the findings that the hub keeps open.
+func open(t *testing.T, h *testhub.Hub) int {
+	t.Helper()
+	list, err := fsck.Open(t.Context(), h.App.DB(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// What a repair mends, gives up or finds sound is not open any more, and neither is what was sent again, once it was read.
+func TestRepairEndsFindings(t *testing.T) {
+	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
+		alice := h.Member("alice", false)
+		h.CreateRepo(alice, hub.Model, "alice/m", false)
+		large(t, h, alice, "alice/m", "w.bin", noise(3, 200_000))
+		folder := t.TempDir()
+		if out, err := h.Backup(folder); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		spoil(t, h, "xorbs/", "")
+		h.FsckKept()
+		if open(t, h) != 1 {
+			t.Errorf("%d findings are open", open(t, h))
+		}
+		if out, err := h.Repair(app.RepairOptions{Data: true, Dry: true, From: []string{"file:" + folder}}); exit(err) != app.ExitDamage || open(t, h) != 1 {
+			t.Errorf("dry run: %v, %d open\n%s", err, open(t, h), out)
+		}
+		if out, err := h.Repair(app.RepairOptions{Data: true, From: []string{"file:" + folder}}); exit(err) != app.ExitRepaired || open(t, h) != 0 {
+			t.Errorf("%v, %d open\n%s", err, open(t, h), out)
+		}
+		spoil(t, h, "xorbs/", "")
+		h.FsckKept()
+		if out, err := h.Repair(app.RepairOptions{Data: true, Tombstone: true}); exit(err) != app.ExitDamage || open(t, h) != 0 {
+			t.Errorf("given up: %v, %d open\n%s", err, open(t, h), out)
+		}
+	})
+}
+
 // What was given up as lost is a warning from then on: a backup is whole without it, and what is restored says so, too.
 func TestTombstonesAreNoDamage(t *testing.T) {
 	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {

@@ -138,7 +138,6 @@ const (
 	EndedSound    Ended = "sound"    // the bytes were read and are right
 	EndedRepaired Ended = "repaired" // by a repair
 	EndedLost     Ended = "lost"     // they were given up
-	EndedGone     Ended = "gone"     // nothing names the object any more, or it was given up
 )
 
 // End ends what is open about an object, of whatever kind.

@@ -3,7 +3,6 @@ package testhub
 import (
 	"io"
 	"strings"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/app"
 	"github.com/cairnhub/cairn/internal/fsck"
@@ -46,7 +45,7 @@ func (h *Hub) FsckKept() {
 	c := h.App.Checker(fsck.Options{Data: true})
 	r, err := c.Run(h.T.Context())
 	if err == nil {
-		err = c.Keep(h.T.Context(), r, time.Now())
+		err = c.Keep(h.T.Context(), r, true)
 	}
 	if err != nil {
 		h.T.Fatal(err)

@@ -8,7 +8,7 @@ TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cairn-test
 LINT     := $(TOOLS)/bin/golangci-lint
 export CGO_ENABLED = 0
 
-.PHONY: dist run build test test-go test-clients check lint contract format torture fuzz bench clean
+.PHONY: dist run build test test-go race test-clients check lint contract format torture fuzz bench clean
 
 ## run: build the hub and serve ./cairn-data on http://localhost:28080
 run: build
@@ -32,9 +32,17 @@ test:
 	test/setup.sh
 	$(MAKE) test-go test-clients
 
+TESTED := ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/rot/... ./test/deploy/... ./test/upgrade/...
+
 test-go:
-	$(GO) test -timeout 30m ./cmd/... ./internal/... ./api/... ./test/policy/... ./test/api/... ./test/accounts/... ./test/conformance/... ./test/secrets/... ./test/scale/... ./test/script/... ./test/gitclient/... ./test/mirror/... ./test/crash/... ./test/cluster/... ./test/rot/... ./test/deploy/... ./test/upgrade/...
+	$(GO) test -timeout 30m $(TESTED)
 	$(GO) test -timeout 10m ./test/hostile/... # measures what attacks cost, so it has the machine to itself
+
+## race: the same tests with the race detector, in the processes of the hub that they start too; an hour or two, needs a C compiler
+race: export CGO_ENABLED = 1
+race:
+	test/setup.sh
+	$(GO) test -race -p 1 -timeout 60m $(TESTED) # without test/hostile, which measures what attacks cost
 
 ## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage
 test-clients: build

@@ -7,8 +7,4 @@ import (
 	"github.com/cairnhub/cairn/test/crash"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	crash.RemoveBinary()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(crash.Main(m)) }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 // binaryVariable names a built hub to test, from the root of the repository; without it the tests build one.
@@ -24,13 +26,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	} else if path != "" {
 		return filepath.Abs(filepath.Join("../..", path))
 	}
-	path := filepath.Join(buildDir, "cairn")
-	build := exec.Command("go", "build", "-o", path, "../../cmd/cairn")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the hub: %w\n%s", err, out)
-	}
-	return path, nil
+	return program.Cairn(buildDir)
 })
 
 // buildDir outlives single tests, so it is not one of theirs.
@@ -43,6 +39,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	for _, race := range program.Races(buildDir) {
+		fmt.Fprintln(os.Stderr, race)
+		code = max(code, 1)
+	}
 	_ = os.RemoveAll(buildDir)
 	if err := report.write(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

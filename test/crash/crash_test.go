@@ -16,11 +16,7 @@ import (
 	"github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	RemoveBinary()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
 // noGrace has the hub collect what branches leave behind each second and at once, so that kills hit it.
 var noGrace = []string{"CAIRN_KEEP_UNREACHABLE=0s", "CAIRN_KEEP_UNNAMED=0s"}

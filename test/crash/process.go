@@ -13,44 +13,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// binaryVariable names a built hub to test; without it the tests build one.
-const binaryVariable = "CAIRN_TEST_BINARY"
-
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv(binaryVariable); path != "" {
-		return filepath.Abs(path)
-	}
-	dir, err := os.MkdirTemp("", "cairn-crash-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "cairn")
-	build := exec.Command("go", "build", "-o", path, "github.com/cairnhub/cairn/cmd/cairn")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the hub: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// Binary is the hub that the tests run.
-func Binary() (string, error) { return binary() }
-
-// RemoveBinary deletes the hub that the tests have built; TestMain calls it at the end.
-func RemoveBinary() {
-	if os.Getenv(binaryVariable) != "" {
-		return
-	}
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-}
 
 // startTime bounds a start.
 const startTime = 30 * time.Second
@@ -76,6 +42,9 @@ func NewHub(t testing.TB, data string, env ...string) *Hub {
 	h := &Hub{Data: data, env: env, log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(func() {
 		h.Kill()
+		for _, race := range races() {
+			t.Error(race)
+		}
 		if t.Failed() {
 			t.Logf("the hub's last lines:\n%s", h.Tail(40))
 		}

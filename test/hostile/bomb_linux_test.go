@@ -18,11 +18,7 @@ import (
 	"github.com/cairnhub/cairn/test/crash"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	crash.RemoveBinary()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(crash.Main(m)) }
 
 const receiveType = "application/x-git-receive-pack-request"
 

@@ -71,7 +71,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 // environment is the script's own: nothing of the machine's Cairn settings gets in.
 func environment(ts *testscript.TestScript) []string {
 	env := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs("."), "TMPDIR=" + ts.Getenv("TMPDIR")}
-	for _, k := range []string{"CAIRN_DATA", "CAIRN_LISTEN", "CAIRN_CONFIG", "CAIRN_SITE_NAME", "CAIRN_LOG_LEVEL"} {
+	for _, k := range []string{"CAIRN_DATA", "CAIRN_LISTEN", "CAIRN_CONFIG", "CAIRN_SITE_NAME", "CAIRN_LOG_LEVEL", "GORACE"} {
 		if v := ts.Getenv(k); v != "" {
 			env = append(env, k+"="+v)
 		}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 var binDir string
@@ -24,13 +25,16 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(binDir)
-	build := exec.Command("go", "build", "-o", filepath.Join(binDir, "cairn"), "github.com/cairnhub/cairn/cmd/cairn")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build cairn: %v\n%s", err, out)
+	if _, err := program.Cairn(binDir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	for _, race := range program.Races(binDir) {
+		fmt.Fprintln(os.Stderr, race)
+		code = max(code, 1)
+	}
+	return code
 }
 
 func TestScripts(t *testing.T) {
@@ -67,6 +71,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("PATH", binDir+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	e.Setenv("CAIRN_DATA", filepath.Join(e.WorkDir, "hub"))
 	e.Setenv("CAIRN_LISTEN", "localhost:"+port)
+	e.Setenv("GORACE", os.Getenv("GORACE"))
 	e.Setenv("CAIRN", filepath.Join(binDir, "cairn"))
 	e.Setenv("PORT", port)
 	e.Setenv("SSH_PORT", sshPort)

@@ -12,11 +12,7 @@ import (
 	"github.com/cairnhub/cairn/test/crash"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	crash.RemoveBinary()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(crash.Main(m)) }
 
 // roundsVariable says how often TestManyKills kills, when not 2000 times.
 const roundsVariable = "CAIRN_TORTURE_ROUNDS"

@@ -15,11 +15,7 @@ import (
 	"github.com/cairnhub/cairn/test/crash"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	crash.RemoveBinary()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(crash.Main(m)) }
 
 // newHub is a hub on an empty folder and, of the kind postgres, on an empty database, whose address it returns.
 func newHub(t *testing.T, kind string) (h *crash.Hub, url string) {

@@ -1,0 +1,10 @@
+package deploy
+
+import (
+	"os"
+	"testing"
+
+	"github.com/cairnhub/cairn/test/crash"
+)
+
+func TestMain(m *testing.M) { os.Exit(crash.Main(m)) }

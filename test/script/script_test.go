@@ -1,11 +1,13 @@
 package script
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -80,14 +82,24 @@ func setup(e *testscript.Env) error {
 	return nil
 }
 
+// given are the ports that scripts have got. All prepare at once and listen seconds later, so "free" alone would give one port to
+// two scripts, of which one then speaks to the other's hub.
+var given sync.Map
+
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		return "", err
+	for {
+		l, err := net.Listen("tcp", "localhost:0")
+		if err != nil {
+			return "", err
+		}
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err := errors.Join(err, l.Close()); err != nil {
+			return "", err
+		}
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return port, nil
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // exports reads the lines "export NAME=value" of a file into the environment, as a shell would.

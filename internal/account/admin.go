@@ -24,7 +24,10 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 	}
 	const passwordLength = 20 // characters: 119 bits
 	first := &FirstAdmin{Name: "admin", Password: randomText(passwordLength), Token: randomToken()}
-	row, err := s.prepare(ctx, turn{}, NewUser{Name: first.Name, Password: first.Password, SiteAdmin: true})
+	row, err := s.prepare(ctx, turn{}, NewUser{Name: first.Name, SiteAdmin: true})
+	if err == nil {
+		row.PasswordHash, err = s.encodeHash(ctx, turn{}, first.Password, lightHash)
+	}
 	if err != nil {
 		return nil, err
 	}

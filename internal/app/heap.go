@@ -18,6 +18,21 @@ const (
 	heapMost    = 1600
 )
 
+// The garbage of a start, some 20 MB, is not worth collecting before the first answer.
+const (
+	heapStart   = 600 // percent
+	freeStarted = time.Second
+)
+
+// calmHeap puts collections off until started, which has what the start left behind go back to the system soon.
+func calmHeap() (started func()) {
+	was := debug.SetGCPercent(heapStart)
+	return func() {
+		debug.SetGCPercent(was)
+		time.AfterFunc(freeStarted, debug.FreeOSMemory)
+	}
+}
+
 // heapTuner sets the collector's percentage at the end of each collection.
 type heapTuner struct {
 	percent int

@@ -15,6 +15,7 @@ import (
 	"github.com/cairnhub/cairn/internal/backup"
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/fsck"
+	"github.com/cairnhub/cairn/internal/httpd/contract"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/repo"
@@ -25,6 +26,8 @@ import (
 func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
 	process := takeProcess(cfg.Process)
 	defer process.Close()
+	started := calmHeap()
+	go func() { _, _ = contract.HubOperations() }() // parsed while the disk is waited for; an error is Handler's
 	if process.lock, err = lockFolder(cfg.Data, process.take(config.HandedLock)); err != nil {
 		return err
 	}
@@ -73,6 +76,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if process.parent != nil {
 		out = io.Discard // nobody reads at a restart, and whoever read at the first start may have hung up
 	}
+	started()
 	defer tuneHeap()()
 	greet(out, cfg, ln.Addr(), first)
 	if door != nil {

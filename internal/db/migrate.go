@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -34,6 +35,9 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if done, err := d.migrated(ctx, files); err != nil || done {
+		return err
+	}
 	if err := d.engine.migrate(ctx, files, newest); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
@@ -54,6 +58,26 @@ func (d *DB) refuseNewer(ctx context.Context, files fs.FS) error {
 		return fmt.Errorf("the database's schema is version %d, this binary knows versions up to %d: run the newer cairn that migrated it", have, want)
 	}
 	return nil
+}
+
+// migrated says that every migration has run, which is how most starts find a database: they need no more than this query.
+func (d *DB) migrated(ctx context.Context, files fs.FS) (bool, error) {
+	have, err := d.SchemaVersion(ctx)
+	if err != nil || have == 0 {
+		return false, err
+	}
+	var ran []int64
+	if err := d.Select(ctx, &ran, `SELECT DISTINCT version_id FROM goose_db_version WHERE is_applied`); err != nil {
+		return false, err
+	}
+	names, err := fs.Glob(files, "*.sql")
+	for _, name := range names {
+		n, err := goose.NumericComponent(name)
+		if err != nil || !slices.Contains(ran, n) {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 func newestMigration(files fs.FS) (newest int64, err error) {
@@ -93,7 +117,10 @@ func (e *sqliteEngine) migrate(ctx context.Context, files fs.FS, to int64) error
 		return err
 	}
 	defer unlock()
-	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(60000)") + "&_txlock=immediate")) // a statement may take any time
+	// A statement may take any time. Nothing is synced before the end: a power cut may undo the last migrations, each as a
+	// whole since the log's frames have checksums, and the next start runs them again. What is committed after them is synced,
+	// and with it all of the log that is before it.
+	pool := sql.OpenDB(dsnConnector(sqliteDSN(e.path, "busy_timeout(60000)", "synchronous(NORMAL)") + "&_txlock=immediate"))
 	defer pool.Close()
 	defer e.counter.Add(1)
 	return migrateUp(ctx, goose.DialectSQLite3, pool, files, to)

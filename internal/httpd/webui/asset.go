@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -62,24 +63,23 @@ func (a *assets) add(name string, b []byte) {
 	a.files[file], a.paths[name] = b, "/assets/"+file
 }
 
-var site = mustLoad()
-
-type parts struct {
-	assets *assets
-	pages  templates
-}
-
-// mustLoad panics on what is wrong with the embedded files: then the binary was built wrong.
-func mustLoad() parts {
+// site is what pages are made of, loaded for the first that is asked for: most starts of the program, which may be for a
+// command, need none of it. What is wrong with the embedded files is an error of each page; the tests load all.
+var site = sync.OnceValues(func() (*parts, error) {
 	a, err := newAssets(web.Files)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
 	t, err := newTemplates(web.Files, a)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return parts{a, t}
+	return &parts{a, t}, nil
+})
+
+type parts struct {
+	assets *assets
+	pages  *templates
 }
 
 const forGood = "public, max-age=31536000, immutable"
@@ -89,7 +89,11 @@ func serveAsset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b, ok := site.assets.files[name]
+	s, err := site()
+	if err != nil {
+		return errs.Wrap("webui.serveAsset", err)
+	}
+	b, ok := s.assets.files[name]
 	if !ok {
 		return errs.New(errs.NotFound, "There is no such file. Load the page again: the hub may have been upgraded.")
 	}

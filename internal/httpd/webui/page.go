@@ -34,7 +34,7 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form
 // write fills a template. It begins to answer only when the whole page is there, so that a failure is an error page.
 func write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
-	if err := site.pages[name].ExecuteTemplate(&b, "layout", data); err != nil {
+	if err := render(&b, name, data); err != nil {
 		return errs.Wrap("webui."+name, err)
 	}
 	h := w.Header()
@@ -53,4 +53,16 @@ func write(w http.ResponseWriter, r *http.Request, status int, name string, data
 		_, _ = w.Write(b.Bytes())
 	}
 	return nil
+}
+
+func render(b *bytes.Buffer, name string, data any) error {
+	s, err := site()
+	if err != nil {
+		return err
+	}
+	t, err := s.pages.page(name)
+	if err != nil {
+		return err
+	}
+	return t.ExecuteTemplate(b, "layout", data)
 }

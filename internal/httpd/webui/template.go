@@ -5,15 +5,21 @@ import (
 	"html/template"
 	"io/fs"
 	"net/url"
-	"path"
 	"strconv"
+	"sync"
 	"time"
 )
 
-// templates are the pages by name, each with all parts.
-type templates map[string]*template.Template
+// templates are the pages by name, each with all parts. A page is parsed when it is first shown.
+type templates struct {
+	files  fs.FS
+	shared *template.Template // never executed, as that would end its being cloned
 
-func newTemplates(files fs.FS, a *assets) (templates, error) {
+	mu    sync.RWMutex
+	pages map[string]*template.Template
+}
+
+func newTemplates(files fs.FS, a *assets) (*templates, error) {
 	words := template.FuncMap{
 		"asset": func(name string) (string, error) {
 			p, ok := a.paths[name]
@@ -32,21 +38,30 @@ func newTemplates(files fs.FS, a *assets) (templates, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(files, "page/*/*.tmpl")
+	return &templates{files: files, shared: shared, pages: map[string]*template.Template{}}, nil
+}
+
+func (t *templates) page(name string) (*template.Template, error) {
+	t.mu.RLock()
+	p := t.pages[name]
+	t.mu.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	p, err := t.shared.Clone()
+	if err == nil {
+		p, err = p.ParseFS(t.files, "page/"+name+"/*.tmpl")
+	}
 	if err != nil {
 		return nil, err
 	}
-	all := templates{}
-	for _, name := range names {
-		t, err := shared.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if all[path.Base(path.Dir(name))], err = t.ParseFS(files, name); err != nil {
-			return nil, err
-		}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first := t.pages[name]; first != nil { // of whoever was faster
+		return first, nil
 	}
-	return all, nil
+	t.pages[name] = p
+	return p, nil
 }
 
 // byteSize prints a size in decimal units.

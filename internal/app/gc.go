@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
@@ -20,26 +18,6 @@ import (
 // Tidy removes at once from git's storage what is not needed any more.
 func (a *App) Tidy(ctx context.Context, keep content.Keep) (content.Tidied, error) {
 	return a.content.Tidy(ctx, keep)
-}
-
-// apart opens the hub with caches of its own, since those of a running hub are its own, too.
-func apart(ctx context.Context, cfg *config.Config, log *slog.Logger, f func(a *App) error) (err error) {
-	own := *cfg
-	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
-		return fmt.Errorf("cache folder: %w", err)
-	}
-	dir, err := os.MkdirTemp(cfg.CacheDir, "apart-*")
-	if err != nil {
-		return fmt.Errorf("cache folder: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	own.CacheDir = dir
-	a, err := Open(ctx, &own, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	return f(a)
 }
 
 // GCOptions are what the command line says.

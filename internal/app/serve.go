@@ -31,6 +31,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if process.lock, err = lockFolder(cfg.Data, process.take(config.HandedLock)); err != nil {
 		return err
 	}
+	go removeAbandoned(cfg.CacheDir, log) // a start does not wait for a large one
 	a, err := Open(ctx, cfg, log)
 	if err != nil {
 		return err

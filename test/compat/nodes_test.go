@@ -25,4 +25,5 @@ func TestClientsOnThreeNodes(t *testing.T) {
 		c.facts.Nodes = append(c.facts.Nodes, n.NodeURL(i+1))
 	}
 	c.runAll(t)
+	t.Run("git and git-lfs", func(t *testing.T) { newDesk(t, h, tools, "http", "").tour("tour-nodes") })
 }

@@ -347,6 +347,10 @@ func (s *Store) staleCopy(x *xet.Index, err error) bool {
 
 // spoiled is an error met while reading a xorb. Its index is read again next time: the blob may have been replaced.
 func (s *Store) spoiled(x *xet.Index, err error) error {
+	if s.gone(context.Background(), x.Hash, err) {
+		s.indexes.Remove(x.Hash)
+		return fmt.Errorf("xorb %s: %w", x.Hash, errNoXorb)
+	}
 	if damaged := s.damaged("xorb "+x.Hash.String(), err); errors.Is(damaged, xet.ErrCorrupt) {
 		s.indexes.Remove(x.Hash)
 		if s.replaced(x) {

@@ -2,6 +2,8 @@ package xetstore_test
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/hold"
 	"github.com/cairnhub/cairn/internal/hub"
+	"github.com/cairnhub/cairn/internal/xet"
 	"github.com/cairnhub/cairn/internal/xetstore"
 	. "github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
@@ -158,4 +161,34 @@ func TestXorbsWithoutShardAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	putXorbs(t, e, alice, three)
+}
+
+// A read that comes too late, with the index of the xorb in memory, meets a xorb that is gone, and no damage.
+func TestReadAfterCollectionIsNoDamage(t *testing.T) {
+	Each(t, func(t *testing.T, e *Env) {
+		seeded(t, e)
+		data := Random(39, 300_000)
+		f, err := e.Ingest(ctx, alice, bytes.NewReader(data), xetstore.Expect{Size: int64(len(data))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, e, f, 0, f.Size); !bytes.Equal(got, data) {
+			t.Fatal("wrong bytes")
+		}
+		list, err := e.Blobs.List(ctx, "xorbs/", "", 0)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%d xorbs: %v", len(list), err)
+		}
+		if _, err := e.DB.Exec(ctx, "DELETE FROM xet_xorb"); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Blobs.Delete(ctx, list[0].Key); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // and once more without the index
+			if err := e.WriteTo(ctx, io.Discard, f, 0, f.Size); err == nil || errors.Is(err, xet.ErrCorrupt) {
+				t.Error(err)
+			}
+		}
+	})
 }

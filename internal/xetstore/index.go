@@ -38,10 +38,8 @@ func (s *Store) index(ctx context.Context, h xet.Hash) (*xet.Index, error) {
 		blob.Forget(s.blobs, xorbKey(h))
 		x, err = s.findTrailer(ctx, h)
 	}
-	if errs.Is(err, errs.NotFound) { // damage, or the collector was here a moment ago
-		if row, again := getXorb(ctx, s.db, h); again == nil && row == nil {
-			return nil, fmt.Errorf("xorb %s: %w", h, errNoXorb)
-		}
+	if s.gone(ctx, h, err) {
+		return nil, fmt.Errorf("xorb %s: %w", h, errNoXorb)
 	}
 	if err != nil {
 		err = s.damaged("index of xorb "+h.String(), err)
@@ -62,6 +60,15 @@ func (s *Store) indexFor(ctx context.Context) func(xet.Hash) (*xet.Index, error)
 		}
 		return s.index(ctx, h)
 	}
+}
+
+// gone reports whether a blob that is absent is so because the collector was here a moment ago: then its row is, too.
+func (s *Store) gone(ctx context.Context, h xet.Hash, err error) bool {
+	if !errs.Is(err, errs.NotFound) {
+		return false
+	}
+	row, err := getXorb(ctx, s.db, h)
+	return err == nil && row == nil
 }
 
 // errNoXorb is a row that is missing where another row says that there is one.

@@ -32,7 +32,7 @@ type Owner struct {
 // ClaimName gives a name to an owner, in the transaction that creates or renames it. The name must have passed
 // CheckName. It is free when nobody has it, when its hold has ended, or when the same owner had it before.
 func ClaimName(ctx context.Context, tx *db.Tx, name string, kind Kind, ownerID string) error {
-	n, err := tx.Exec(ctx, claimName, nameKey(name), string(kind), ownerID, name, time.Now().UnixMicro())
+	n, err := tx.Exec(ctx, claimName, nameKey(name), string(kind), ownerID, name, tx.Now().UnixMicro())
 	if err != nil {
 		return errs.Wrap("account.ClaimName", err)
 	}
@@ -44,7 +44,7 @@ func ClaimName(ctx context.Context, tx *db.Tx, name string, kind Kind, ownerID s
 
 // ReleaseName ends an owner's use of a name and holds it against others for 90 days.
 func ReleaseName(ctx context.Context, tx *db.Tx, name, ownerID string) error {
-	_, err := tx.Exec(ctx, releaseName, time.Now().Add(nameHold).UnixMicro(), nameKey(name), ownerID)
+	_, err := tx.Exec(ctx, releaseName, tx.Now().Add(nameHold).UnixMicro(), nameKey(name), ownerID)
 	if err != nil {
 		return errs.Wrap("account.ReleaseName", err)
 	}

@@ -68,7 +68,7 @@ func New(d *db.DB, o Options) *Service {
 		o.Log = slog.Default()
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.Now
 	}
 	s := &Service{db: d, o: o, turns: newTurns()}
 	s.cache = newActorCache(d, o.Now, &s.generation)

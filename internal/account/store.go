@@ -158,9 +158,9 @@ const (
 		ON CONFLICT (key) DO UPDATE SET count = login_attempt.count + 1
 		RETURNING count, reset_at`
 
-	getAttempt    = `SELECT count, reset_at FROM login_attempt WHERE key = ? AND reset_at > ?`
+	getAttempt    = `SELECT count, reset_at FROM login_attempt WHERE key = ? AND reset_at > ? AND reset_at <= ?`
 	deleteAttempt = `DELETE FROM login_attempt WHERE key = ? RETURNING count`
-	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ?`
+	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ? OR reset_at > ?`
 )
 
 // The hub's own keys.

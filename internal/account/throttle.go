@@ -48,6 +48,9 @@ func newThrottle(d *db.DB, now func() time.Time) *throttle {
 	return &throttle{db: d, now: now, blocked: map[string]time.Time{}}
 }
 
+// longestWindow is more than any window: what ends later was written before the clock was set back, and is over.
+const longestWindow = 2 * time.Hour
+
 // network is what an address counts as: itself, or the /64 that one client of IPv6 has.
 func network(addr netip.Addr) string {
 	addr = addr.Unmap()
@@ -73,7 +76,7 @@ func limitKey(what, whom string) string {
 // user whom somebody tried to sign in as; userID is empty for nobody.
 func (t *throttle) admit(ctx context.Context, key string, l limit, userID string) error {
 	now := t.now()
-	if until := t.blockedUntil(key); until.After(now) {
+	if until := t.blockedUntil(key, now); until.After(now) {
 		return tooManyTries(until.Sub(now), l)
 	}
 	var row struct {
@@ -81,7 +84,7 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 		ResetAt int64 `db:"reset_at"`
 	}
 	err := t.db.Tx(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
+		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), now.Add(longestWindow).UnixMicro()); err != nil {
 			return err
 		}
 		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(l.window).UnixMicro()); err != nil || row.Count != l.most+1 || !l.noted {
@@ -103,13 +106,13 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 // check refuses what is beyond the limit, and counts nothing.
 func (t *throttle) check(ctx context.Context, key string, l limit) error {
 	now := t.now()
-	until := t.blockedUntil(key)
+	until := t.blockedUntil(key, now)
 	if !until.After(now) {
 		var row struct {
 			Count   int64
 			ResetAt int64 `db:"reset_at"`
 		}
-		err := t.db.Get(ctx, &row, getAttempt, key, now.UnixMicro())
+		err := t.db.Get(ctx, &row, getAttempt, key, now.UnixMicro(), now.Add(longestWindow).UnixMicro())
 		if db.IsNoRows(err) || err == nil && row.Count <= l.most {
 			return nil
 		}
@@ -122,9 +125,12 @@ func (t *throttle) check(ctx context.Context, key string, l limit) error {
 	return tooManyTries(until.Sub(now), l)
 }
 
-func (t *throttle) blockedUntil(key string) time.Time {
+func (t *throttle) blockedUntil(key string, now time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.blocked[key].Sub(now) > longestWindow {
+		delete(t.blocked, key)
+	}
 	return t.blocked[key]
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/audit"
@@ -62,6 +63,7 @@ type App struct {
 	oauth    *oauth.Service
 	audit    *audit.Service
 	scrub    *fsck.Scrub
+	clock    *clock
 	sealed   atomic.Int64 // the last seal that was told
 
 	collected atomic.Int64 // when xorbs were last gone through, in unix seconds
@@ -70,7 +72,12 @@ type App struct {
 
 // Open opens the database and the store, migrates, and builds the services. Several processes may do so at once.
 func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log}
+	return OpenAt(ctx, cfg, log, time.Now)
+}
+
+// OpenAt is Open by another clock than the machine's.
+func OpenAt(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*App, error) {
+	a := &App{cfg: cfg, log: log, clock: newClock(now)}
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
@@ -94,6 +101,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.db, err = db.Open(ctx, a.cfg.DatabaseURL); err != nil {
 		return err
 	}
+	a.db.SetClock(a.clock.Now)
 	if err = a.db.Migrate(ctx); err == nil {
 		a.blobs, err = openBlobs(ctx, a.cfg, a.log)
 	}
@@ -113,13 +121,13 @@ func (a *App) build(ctx context.Context) error {
 	cfg := a.cfg
 	a.orgs = org.New(a.db)
 	a.authz = authz.New(a.db)
-	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log})
+	a.jobs = jobs.New(a.db, jobs.Options{Log: a.log, Around: a.aroundJob})
 	a.site = site.New(a.db)
 	sender, err := mailSender(cfg)
 	if err != nil {
 		return err
 	}
-	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log})
+	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log, Now: a.db.Now})
 	a.quota = quota.New(quota.Deps{DB: a.db, Log: a.log, Defaults: a.quotaDefaults})
 	share := shareCache(cfg)
 	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: share.packs, Grow: a.quota.GrowPacks})

@@ -82,7 +82,7 @@ func (a *App) abortLeftovers(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	n, err := l.AbortLeftovers(ctx, time.Now().Add(-leftoverAge), "xorbs/", "git/", "avatar/", "discard/", "catalogue/")
+	n, err := l.AbortLeftovers(ctx, a.db.Now().Add(-leftoverAge), "xorbs/", "git/", "avatar/", "discard/", "catalogue/")
 	if n > 0 {
 		a.log.Info("ended uploads to the store that were never completed", "uploads", n)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/content"
@@ -46,13 +45,24 @@ func GC(ctx context.Context, cfg *config.Config, log *slog.Logger, o GCOptions, 
 
 // Collect removes all that is not needed any more and whose time is over. A dry run only says what.
 func (a *App) Collect(ctx context.Context, dry bool) (*GCReport, error) {
-	r := &GCReport{DryRun: dry, Deleted: []GCDeleted{}, Lost: []GCLost{}, At: time.Now().UTC(), keepUnnamed: a.cfg.KeepUnnamed}
+	r := &GCReport{DryRun: dry, Deleted: []GCDeleted{}, Lost: []GCLost{}, At: a.db.Now().UTC(), keepUnnamed: a.cfg.KeepUnnamed}
+	if dry {
+		return r, a.collect(ctx, r)
+	}
+	held, err := a.byClock(ctx, func(ctx context.Context) error { return a.collect(ctx, r) })
+	if held != nil {
+		return nil, fmt.Errorf("nothing was deleted: %s (cairn hold remove %s)", held.Reason, held.ID)
+	}
+	return r, err
+}
+
+func (a *App) collect(ctx context.Context, r *GCReport) error {
 	for _, step := range []func(context.Context, *GCReport) error{a.gcHolds, a.gcDeleted, a.gcReleased, a.gcGit, a.gcLost, a.gcXorbs, a.gcPictures} {
 		if err := step(ctx, r); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func (a *App) gcHolds(ctx context.Context, r *GCReport) error {

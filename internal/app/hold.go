@@ -41,7 +41,7 @@ func (a *App) AddHold(ctx context.Context, path, reason string, lasts time.Durat
 		h.RepoID, of = r.RowID, r.ID().Path()
 	}
 	if lasts > 0 {
-		h.Until = time.Now().Add(lasts)
+		h.Until = a.db.Now().Add(lasts)
 	}
 	err = a.db.Tx(ctx, func(tx *db.Tx) (err error) {
 		if id, err = hold.Add(ctx, tx, h); err != nil {

@@ -44,11 +44,11 @@ func (a *App) Handler(ctx context.Context, observe func(*httpd.Route, http.Handl
 		Limits: hubapi.Limits{CommitBody: 2*a.cfg.Limits.CommitRegular + 64<<20, CommitLine: a.cfg.Limits.NDJSONLine}, SpoolDir: a.cfg.CacheDir}
 	ops := &adminapi.API{Ready: a.Ready, Metrics: func() http.Handler { return srv.Metrics() }, Version: Version, Key: probe, JSON: contract.JSON, Text: contract.Markdown, Avatar: hubapi.AvatarURL,
 		Hub: adminapi.Hub{Accounts: a.accounts, Orgs: a.orgs, Repos: a.repos, Quota: a.quota, Site: a.site, Jobs: a.jobs, Audit: a.audit}}
-	xet, err := xetapi.New(ctx, xetapi.Deps{Store: a.xet, Gate: &xetapi.Gate{Actor: a.accounts.Present, Repos: a.repos, Authz: a.authz, Room: a.quota.Room}, Secret: a.accounts.Secret, RevisionExists: a.content.Known, TokenTTL: a.cfg.XetTokenTTL, URLTTL: a.cfg.SignedURLTTL, Direct: a.cfg.XetDirect, Log: a.log})
+	xet, err := xetapi.New(ctx, xetapi.Deps{Store: a.xet, Gate: &xetapi.Gate{Actor: a.accounts.Present, Repos: a.repos, Authz: a.authz, Room: a.quota.Room, Now: a.db.Now}, Secret: a.accounts.Secret, RevisionExists: a.content.Known, TokenTTL: a.cfg.XetTokenTTL, URLTTL: a.cfg.SignedURLTTL, Direct: a.cfg.XetDirect, Log: a.log, Now: a.db.Now})
 	if err != nil {
 		return nil, err
 	}
-	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Locks: filelock.New(a.db), Gate: xet.Gate, Offered: a.release.Offered, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize})
+	large, err := lfsapi.New(ctx, lfsapi.Deps{Store: a.xet, Locks: filelock.New(a.db), Gate: xet.Gate, Offered: a.release.Offered, Authz: a.authz, Xet: xet, Secret: a.accounts.Secret, MaxObject: a.cfg.Limits.LargeFile, PartSize: a.cfg.LFS.PartSize, Now: a.db.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (a *App) SSH(ctx context.Context, port string, limits sshd.Limits) (*sshd.S
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := lfsapi.OpenCredentials(ctx, a.accounts.Secret)
+	credentials, err := lfsapi.OpenCredentials(ctx, a.accounts.Secret, a.db.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ type Service struct {
 
 // New builds the service.
 func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *repo.Service, u *quota.Service, j *jobs.Queue, log *slog.Logger, l Limits) *Service {
-	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, quota: u, jobs: j, log: log, limits: l, now: time.Now, turns: slot.PerKey[string](1),
+	s := &Service{db: d, git: g, copies: c, xet: x, repos: r, quota: u, jobs: j, log: log, limits: l, now: d.Now, turns: slot.PerKey[string](1),
 		computing: slot.Of(runtime.GOMAXPROCS(0)), blaming: slot.Of((runtime.GOMAXPROCS(0) + 1) / 2), packing: slot.Of(runtime.GOMAXPROCS(0)),
 		rewriting: slot.Of(rewritesAtOnce)}
 	s.locks = filelock.New(d)

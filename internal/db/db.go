@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -30,6 +31,8 @@ type Queryer interface {
 	// Query streams rows; the caller closes them. In a Tx they end with the transaction.
 	Query(ctx context.Context, query string, args ...any) (*sqlx.Rows, error)
 	Dialect() Dialect
+	// Now is the hub's one clock: what rows say of time is of it.
+	Now() time.Time
 }
 
 // session is what both engines offer below Queryer: statements on a pool of readers, or on one transaction.
@@ -58,6 +61,7 @@ type DB struct {
 	dialect    Dialect
 	engine     engine
 	statements *atomic.Uint64
+	now        func() time.Time
 }
 
 // Open connects to "sqlite:/path/to/file.db" or "postgres://user:password@host/database". It changes no schema: call
@@ -69,17 +73,26 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &DB{SQLite, e, new(atomic.Uint64)}, nil
+		return newDB(SQLite, e), nil
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
 		e, err := openPostgres(ctx, url)
 		if err != nil {
 			return nil, err
 		}
-		return &DB{Postgres, e, new(atomic.Uint64)}, nil
+		return newDB(Postgres, e), nil
 	}
 	scheme, _, _ := strings.Cut(url, ":") // the rest may hold a password
 	return nil, fmt.Errorf("database URL of scheme %q: it must start with sqlite: or postgres://", scheme)
 }
+
+func newDB(dialect Dialect, e engine) *DB { return &DB{dialect, e, new(atomic.Uint64), time.Now} }
+
+// SetClock has the hub's clock be another one than the machine's, for who watches it or sets it in a test. It is called
+// before anything else uses the database.
+func (d *DB) SetClock(now func() time.Time) { d.now = now }
+
+// Now is what the hub's clock says.
+func (d *DB) Now() time.Time { return d.now() }
 
 // Close ends all connections. Transactions under way finish first on SQLite and fail on PostgreSQL.
 func (d *DB) Close() error { return d.engine.close() }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
@@ -16,6 +17,7 @@ type Snapshot struct {
 	dialect    Dialect
 	session    session
 	statements *atomic.Uint64
+	now        func() time.Time
 }
 
 var errReadOnly = errors.New("a snapshot is only read")
@@ -24,12 +26,15 @@ var errReadOnly = errors.New("a snapshot is only read")
 // lasts, SQLite's write-ahead log grows and PostgreSQL keeps old rows: do not wait in it for what rows are not needed for.
 func (d *DB) Snapshot(ctx context.Context, f func(s *Snapshot) error) error {
 	return classify(ctx, d.engine.snapshot(ctx, func(on session) error {
-		return f(&Snapshot{d.dialect, on, d.statements})
+		return f(&Snapshot{d.dialect, on, d.statements, d.now})
 	}))
 }
 
 // Dialect says which engine this is.
 func (s *Snapshot) Dialect() Dialect { return s.dialect }
+
+// Now is what the hub's clock says.
+func (s *Snapshot) Now() time.Time { return s.now() }
 
 func (s *Snapshot) Get(ctx context.Context, dst any, query string, args ...any) error {
 	s.statements.Add(1)

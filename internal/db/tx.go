@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -19,6 +20,7 @@ type Tx struct {
 	kept    map[any]any
 
 	statements *atomic.Uint64
+	now        func() time.Time
 }
 
 // Tx runs f in a serializable write transaction and commits when f returns nil. When Tx returns nil, the transaction is
@@ -28,13 +30,16 @@ type Tx struct {
 // f may run more than once: see the package comment.
 func (d *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 	return classify(ctx, d.engine.transact(ctx, func(tx *Tx) error {
-		tx.statements = d.statements
+		tx.statements, tx.now = d.statements, d.now
 		return f(tx)
 	}))
 }
 
 // Dialect says which engine this is.
 func (t *Tx) Dialect() Dialect { return t.dialect }
+
+// Now is what the hub's clock says.
+func (t *Tx) Now() time.Time { return t.now() }
 
 // AfterCommit has f run after the commit, in the order given, before DB.Tx returns. After a rollback it does not run.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }

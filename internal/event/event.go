@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
@@ -40,7 +41,7 @@ func Append(ctx context.Context, tx *db.Tx, e Event) error {
 		data = []byte("{}")
 	}
 	if e.At.IsZero() {
-		e.At = time.Now()
+		e.At = tx.Now()
 	}
 	e.complete(originOf(ctx))
 	_, err := tx.Exec(ctx, insertEvent, e.RepoID, e.OwnerID, e.Kind, e.ActorID, e.ActorName, e.TokenID, e.Addr, e.UserAgent, string(data), e.At.UnixMicro())
@@ -61,7 +62,8 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 		limit = MaxPage
 	}
 	var rows []row
-	err := q.Select(ctx, &rows, selectAfter, id, settled(q), limit)
+	past, ahead := settled(q)
+	err := q.Select(ctx, &rows, selectAfter, id, past, ahead, limit)
 	if err != nil {
 		return nil, errs.Wrap("event.After", err)
 	}
@@ -72,10 +74,14 @@ func After(ctx context.Context, q db.Queryer, id int64, limit int) ([]Event, err
 	return events, nil
 }
 
-// settled is the time, in microseconds, before which events have settled.
-func settled(q db.Queryer) int64 {
+// apart is more than the clocks of nodes differ: an event from further ahead was written before a clock was set back.
+const apart = time.Minute
+
+// settled are the times, in microseconds, up to which and from which on events have settled.
+func settled(q db.Queryer) (past, ahead int64) {
 	if q.Dialect() == db.Postgres {
-		return time.Now().Add(-settle).UnixMicro()
+		now := q.Now()
+		return now.Add(-settle).UnixMicro(), now.Add(apart).UnixMicro()
 	}
-	return time.Now().Add(time.Hour).UnixMicro() // SQLite commits one at a time: nothing to wait for
+	return math.MaxInt64, math.MaxInt64 // SQLite commits one at a time: nothing to wait for
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -56,7 +55,7 @@ func sealSome(ctx context.Context, d *db.DB) (head Head, n int, err error) {
 		if last, rows, err = unsealed(ctx, tx); err != nil { // another node may have been faster
 			return err
 		}
-		now := time.Now().UnixMicro()
+		now := tx.Now().UnixMicro()
 		for _, r := range rows {
 			last = sealRow{Seq: last.Seq + 1, EventID: r.ID, Hash: r.seal(last.Hash)}
 			if _, err := tx.Exec(ctx, insertSeal, last.Seq, last.EventID, last.Hash, now); err != nil {
@@ -77,7 +76,8 @@ func unsealed(ctx context.Context, q db.Queryer) (last sealRow, rows []row, err 
 	if err = q.Get(ctx, &most, selectMostSealed); err != nil {
 		return last, nil, err
 	}
-	err = q.Select(ctx, &rows, selectUnsealed, most-lateIDs, settled(q), sealBatch)
+	past, ahead := settled(q)
+	err = q.Select(ctx, &rows, selectUnsealed, most-lateIDs, past, ahead, sealBatch)
 	return last, rows, err
 }
 

@@ -12,7 +12,7 @@ const (
 
 	fragColumns = `id, repo_id, owner_id, kind, actor_id, actor_name, token_id, addr, user_agent, data, created_at`
 
-	selectAfter = `SELECT ` + fragColumns + ` FROM event WHERE id > ? AND created_at <= ? ORDER BY id LIMIT ?`
+	selectAfter = `SELECT ` + fragColumns + ` FROM event WHERE id > ? AND (created_at <= ? OR created_at > ?) ORDER BY id LIMIT ?`
 
 	fragList   = `SELECT ` + fragColumns + ` FROM event WHERE id < ?`
 	fragNewest = ` ORDER BY id DESC LIMIT ?`
@@ -26,7 +26,7 @@ const (
 
 	selectUnsealed = `
 		SELECT ` + fragColumns + ` FROM event
-		WHERE id > ? AND created_at <= ? AND NOT EXISTS (SELECT 1 FROM event_seal s WHERE s.event_id = event.id)
+		WHERE id > ? AND (created_at <= ? OR created_at > ?) AND NOT EXISTS (SELECT 1 FROM event_seal s WHERE s.event_id = event.id)
 		ORDER BY id LIMIT ?`
 
 	countUnsealed = `

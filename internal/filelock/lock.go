@@ -35,7 +35,7 @@ type Service struct {
 }
 
 // New makes a service on a migrated database.
-func New(d *db.DB) *Service { return &Service{d, time.Now} }
+func New(d *db.DB) *Service { return &Service{d, d.Now} }
 
 func notFound() error { return errs.New(errs.NotFound, "There is no such lock in this repository") }
 

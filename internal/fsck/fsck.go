@@ -48,7 +48,7 @@ type Options struct {
 	Young   time.Duration    // the age up to which those are of an upload under way; 0: a day
 	Workers int              // 0: one a processor
 	Note    bool             // mark damaged xorbs, and write damage of objects down, as it is found
-	Now     func() time.Time // what is written down is dated by; nil: time.Now
+	Now     func() time.Time // what is written down is dated by; nil: by the hub's clock
 }
 
 // Subset is a part of all objects. The zero value is all of them.
@@ -98,7 +98,7 @@ func New(d Deps, o Options) *Checker {
 		o.Young = inFlight
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.DB.Now
 	}
 	return &Checker{d: d, o: o, found: newFindings(), told: map[findingKey]bool{}, xorbs: map[xet.Hash]*Finding{}, objects: map[string]map[hub.OID]*Finding{}, broken: map[string]*Finding{}}
 }

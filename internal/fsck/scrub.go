@@ -28,7 +28,7 @@ const (
 type ScrubOptions struct {
 	Period time.Duration    // in which all bytes are read once
 	Rate   int64            // bytes a second at most
-	Now    func() time.Time // nil: time.Now
+	Now    func() time.Time // nil: the hub's clock
 }
 
 // Scrub reads all stored bytes over a period: in each minute as much as keeps up with it, at a bounded rate. How far it is
@@ -44,7 +44,7 @@ type Scrub struct {
 // NewScrub prepares it. A period of 0 reads nothing.
 func NewScrub(d Deps, o ScrubOptions) *Scrub {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.DB.Now
 	}
 	return &Scrub{d: d, o: o}
 }

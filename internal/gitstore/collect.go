@@ -36,7 +36,7 @@ const (
 // noteDropped notes where a ref was that is about to leave; a zero id stands for objects that no ref ever reached.
 func (s *Store) noteDropped(ctx context.Context, tx *db.Tx, repoID string, oid hub.OID) error {
 	_, err := tx.Exec(ctx, `INSERT INTO git_dropped (repo_id, oid, dropped_at) VALUES (?, ?, ?)
-		ON CONFLICT (repo_id, oid) DO UPDATE SET dropped_at = excluded.dropped_at`, repoID, oid.String(), now())
+		ON CONFLICT (repo_id, oid) DO UPDATE SET dropped_at = excluded.dropped_at`, repoID, oid.String(), now(tx))
 	return errs.Wrap("gitstore.noteDropped", err)
 }
 

@@ -34,12 +34,12 @@ type Freed struct {
 func (s *Store) noteGarbage(ctx context.Context, tx *db.Tx, repoID string, seqs []int64) error {
 	query, args := `INSERT INTO git_garbage (pack_key, size, unnamed_at)
 		SELECT pack_key, size, CAST(? AS BIGINT) FROM git_pack WHERE repo_id = ? AND pack_key <> ''
-		ON CONFLICT (pack_key) DO UPDATE SET unnamed_at = excluded.unnamed_at`, []any{now(), repoID}
+		ON CONFLICT (pack_key) DO UPDATE SET unnamed_at = excluded.unnamed_at`, []any{now(tx), repoID}
 	if seqs != nil {
 		var err error
 		query, args, err = db.In(`INSERT INTO git_garbage (pack_key, size, unnamed_at)
 			SELECT pack_key, size, CAST(? AS BIGINT) FROM git_pack WHERE repo_id = ? AND pack_key <> '' AND seq IN (?)
-			ON CONFLICT (pack_key) DO UPDATE SET unnamed_at = excluded.unnamed_at`, now(), repoID, seqs)
+			ON CONFLICT (pack_key) DO UPDATE SET unnamed_at = excluded.unnamed_at`, now(tx), repoID, seqs)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (s *Store) dropPack(ctx context.Context, p *Pack) {
 
 func noteUnnamed(ctx context.Context, tx *db.Tx, key string, size int64) error {
 	_, err := tx.Exec(ctx, `INSERT INTO git_garbage (pack_key, size, unnamed_at) VALUES (?, ?, ?)
-		ON CONFLICT (pack_key) DO NOTHING`, key, size, now())
+		ON CONFLICT (pack_key) DO NOTHING`, key, size, now(tx))
 	return err
 }
 

@@ -293,7 +293,7 @@ func (s *Store) verifyNew(ctx context.Context, p *Pack) error {
 // noteLost remembers which objects were given up.
 func noteLost(ctx context.Context, tx *db.Tx, repoID string, lost []hub.OID) error {
 	for _, oid := range lost {
-		if _, err := tx.Exec(ctx, `INSERT INTO git_lost (repo_id, oid, lost_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, repoID, oid.String(), now()); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO git_lost (repo_id, oid, lost_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, repoID, oid.String(), now(tx)); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,7 @@ func (s *Store) insertPack(ctx context.Context, tx *db.Tx, repoID string, p *Pac
 		(repo_id, seq, hash, objects, size, pack_key, index_key, pack, idx, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		repoID, seq, p.cat.PackHash().String(), p.cat.Len(), p.cat.PackSize(), p.packKey, p.indexKey,
-		p.inline, idx, now())
+		p.inline, idx, now(tx))
 	return errs.Wrap("gitstore.AddPack", err)
 }
 

@@ -139,7 +139,7 @@ func (s *Store) deleteRef(ctx context.Context, tx *db.Tx, repoID string, up RefU
 func (s *Store) setRef(ctx context.Context, tx *db.Tx, repoID string, up RefUpdate) error {
 	if !up.Old.IsZero() {
 		n, err := tx.Exec(ctx, `UPDATE git_ref SET oid = ?, updated_at = ? WHERE repo_id = ? AND name = ? AND oid = ?`,
-			up.New.String(), now(), repoID, up.Name, up.Old.String())
+			up.New.String(), now(tx), repoID, up.Name, up.Old.String())
 		if err := moved(up, n, err); err != nil || up.Forward {
 			return err
 		}
@@ -152,7 +152,7 @@ func (s *Store) setRef(ctx context.Context, tx *db.Tx, repoID string, up RefUpda
 		return err
 	}
 	n, err := tx.Exec(ctx, `INSERT INTO git_ref (repo_id, name, oid, updated_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (repo_id, name) DO NOTHING`, repoID, up.Name, up.New.String(), now())
+		ON CONFLICT (repo_id, name) DO NOTHING`, repoID, up.Name, up.New.String(), now(tx))
 	return moved(up, n, err)
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -118,4 +117,4 @@ func (s *Store) grow(ctx context.Context, tx *db.Tx, repoID string, bytes int64,
 func (s *Store) forget(repoID string) { s.states.Remove(repoID) }
 
 // now is the time as rows keep it: unix microseconds.
-func now() int64 { return time.Now().UnixMicro() }
+func now(q db.Queryer) int64 { return q.Now().UnixMicro() }

@@ -57,7 +57,7 @@ func Take(ctx context.Context, d *db.DB, h Hold, ttl time.Duration) (*Handle, er
 	if ttl < MinTTL {
 		return nil, fmt.Errorf("hold.Take: %s is less than %s", ttl, MinTTL)
 	}
-	h.Until = clock().Add(ttl)
+	h.Until = clock(d).Add(ttl)
 	var id string
 	err := d.Tx(ctx, func(tx *db.Tx) (err error) {
 		id, err = Add(ctx, tx, h)
@@ -78,7 +78,7 @@ func Take(ctx context.Context, d *db.DB, h Hold, ttl time.Duration) (*Handle, er
 func (t *Handle) Context() context.Context { return t.ctx }
 
 // clock is the time without what Go adds to it to measure with: that stands still while a machine sleeps, and holds do not.
-func clock() time.Time { return time.Now().Round(0) }
+func clock(q db.Queryer) time.Time { return q.Now().Round(0) }
 
 // renew puts the end off, three times in each ttl.
 func (t *Handle) renew(ctx context.Context) {
@@ -101,13 +101,13 @@ func (t *Handle) renew(ctx context.Context) {
 // prolong puts the end off once. It is false if the hold has ended: what has ended is not taken up again, since others may
 // have deleted in between, and nobody waits for a database past the end.
 func (t *Handle) prolong(ctx context.Context) bool {
-	ctx, cancel := context.WithDeadline(ctx, t.end)
+	now := clock(t.db)
+	ctx, cancel := context.WithTimeout(ctx, t.end.Sub(now))
 	defer cancel()
-	now := clock()
 	later := now.Add(t.ttl)
 	n, err := t.db.Exec(ctx, renewHold, later.UnixMicro(), now.UnixMicro(), t.ID, now.UnixMicro())
 	if err != nil {
-		return !clock().After(t.end)
+		return !clock(t.db).After(t.end)
 	}
 	if n > 0 {
 		t.end = later
@@ -119,7 +119,7 @@ func (t *Handle) prolong(ctx context.Context) bool {
 func (t *Handle) Release(ctx context.Context) error {
 	t.stop()
 	<-t.done
-	lost := errors.Is(context.Cause(t.ctx), ErrLost) || clock().After(t.end)
+	lost := errors.Is(context.Cause(t.ctx), ErrLost) || clock(t.db).After(t.end)
 	t.lose(context.Canceled)
 	n, err := t.db.Exec(context.WithoutCancel(ctx), deleteHold, t.ID)
 	if err == nil && (n == 0 || lost) {
@@ -134,7 +134,7 @@ func Add(ctx context.Context, tx *db.Tx, h Hold) (id string, err error) {
 		return "", errs.New(errs.Invalid, "A hold says who holds")
 	}
 	id = hub.NewID()
-	now := time.Now()
+	now := tx.Now()
 	var until any
 	if !h.Until.IsZero() {
 		until = h.Until.UnixMicro()
@@ -177,7 +177,7 @@ type holdRow struct {
 // List are the holds that live, the oldest first.
 func List(ctx context.Context, q db.Queryer) ([]Hold, error) {
 	var rows []holdRow
-	if err := q.Select(ctx, &rows, listHolds, livesAt(), MaxHolds); err != nil {
+	if err := q.Select(ctx, &rows, listHolds, livesAt(q), MaxHolds); err != nil {
 		return nil, errs.Wrap("hold.List", err)
 	}
 	list := make([]Hold, len(rows))
@@ -197,7 +197,7 @@ func Live(ctx context.Context, q db.Queryer) (bool, error) { return OfRepo(ctx, 
 // OfRepo reports whether a repository is held.
 func OfRepo(ctx context.Context, q db.Queryer, repoID string) (bool, error) {
 	var n int64
-	err := q.Get(ctx, &n, countLive, repoID, livesAt())
+	err := q.Get(ctx, &n, countLive, repoID, livesAt(q))
 	return n > 0, errs.Wrap("hold.OfRepo", err)
 }
 
@@ -207,7 +207,7 @@ func OfRepos(ctx context.Context, q db.Queryer, repoIDs []string) (map[string]bo
 	if len(repoIDs) == 0 {
 		return held, nil
 	}
-	query, args, err := db.In(selectOf, livesAt(), repoIDs)
+	query, args, err := db.In(selectOf, livesAt(q), repoIDs)
 	if err != nil {
 		return nil, errs.Wrap("hold.OfRepos", err)
 	}
@@ -219,4 +219,4 @@ func OfRepos(ctx context.Context, q db.Queryer, repoIDs []string) (map[string]bo
 	return held, errs.Wrap("hold.OfRepos", err)
 }
 
-func livesAt() int64 { return time.Now().Add(-margin).UnixMicro() }
+func livesAt(q db.Queryer) int64 { return q.Now().Add(-margin).UnixMicro() }

@@ -78,7 +78,7 @@ func (l *limiter) take(k limitKey, quota int64) (int64, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if now.Sub(l.at) >= l.o.Window {
+	if age := now.Sub(l.at); age >= l.o.Window || age < 0 { // the clock was set back
 		l.at = now.Truncate(l.o.Window)
 		clear(l.n)
 	}

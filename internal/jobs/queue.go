@@ -35,9 +35,11 @@ type Options struct {
 	MaxBackoff  time.Duration // an hour
 	Log         *slog.Logger
 	Now         func() time.Time
+	// Around, if not nil, is asked for each job by its kind and gives what is run instead of its handler.
+	Around func(kind string, h Handler) Handler
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults(d *db.DB) Options {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v
@@ -57,7 +59,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.Default()
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.Now
 	}
 	return o
 }
@@ -76,7 +78,7 @@ type Queue struct {
 // New makes a queue. Nothing runs before Run.
 func New(d *db.DB, o Options) *Queue {
 	return &Queue{
-		db: d, o: o.withDefaults(), wake: make(chan struct{}, 1),
+		db: d, o: o.withDefaults(d), wake: make(chan struct{}, 1),
 		handlers: map[string]Handler{}, every: map[string]time.Duration{},
 	}
 }
@@ -94,7 +96,11 @@ func (q *Queue) Register(kind string, h Handler) {
 func (q *Queue) handler(kind string) Handler {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	return q.handlers[kind]
+	h := q.handlers[kind]
+	if h != nil && q.o.Around != nil {
+		h = q.o.Around(kind, h)
+	}
+	return h
 }
 
 // Running reports whether a job of a kind and key runs, on whichever node.

@@ -9,18 +9,20 @@ const (
 
 	findDue = `
 		SELECT id, lease_until FROM job
-		WHERE failed_at IS NULL AND run_at <= ? AND lease_until < ? ORDER BY run_at, id LIMIT 1`
+		WHERE failed_at IS NULL AND run_at <= ? AND (lease_until < ? OR lease_until > ?) ORDER BY run_at, id LIMIT 1`
 
 	takeJob = `
 		UPDATE job SET lease_until = ?, attempts = attempts + 1
 		WHERE id = ? AND lease_until = ? AND run_at <= ? AND failed_at IS NULL
 		RETURNING id, kind, dedup_key, payload, attempts, lease_until`
 
-	renewJob  = `UPDATE job SET lease_until = ? WHERE id = ? AND lease_until = ?`
-	returnJob = `UPDATE job SET lease_until = 0, run_at = ?, attempts = ?, last_error = ? WHERE id = ? AND lease_until = ?`
-	failJob   = `UPDATE job SET lease_until = 0, failed_at = ?, last_error = ? WHERE id = ? AND lease_until = ?`
-	deleteJob = `DELETE FROM job WHERE id = ? AND lease_until = ?`
-	hastenJob = `UPDATE job SET run_at = ? WHERE kind = ? AND run_at > ? AND lease_until = 0`
+	renewJob    = `UPDATE job SET lease_until = ? WHERE id = ? AND lease_until = ?`
+	returnJob   = `UPDATE job SET lease_until = 0, run_at = ?, attempts = ?, last_error = ? WHERE id = ? AND lease_until = ?`
+	failJob     = `UPDATE job SET lease_until = 0, failed_at = ?, last_error = ? WHERE id = ? AND lease_until = ?`
+	deleteJob   = `DELETE FROM job WHERE id = ? AND lease_until = ?`
+	hastenJob   = `UPDATE job SET run_at = ? WHERE kind = ? AND run_at > ? AND lease_until = 0`
+	countBeyond = `SELECT COUNT(*) FROM job WHERE run_at > ? AND lease_until = 0 AND failed_at IS NULL`
+	recallJobs  = `UPDATE job SET run_at = ? WHERE run_at > ? AND lease_until = 0 AND failed_at IS NULL`
 
 	countWaiting = `
 		SELECT COUNT(*) FROM job

@@ -36,6 +36,7 @@ func (q *Queue) Run(ctx context.Context) error {
 		return err
 	}
 	var wg sync.WaitGroup
+	wg.Go(func() { q.recall(ctx) })
 	for range q.o.Workers {
 		wg.Go(func() { q.work(ctx) })
 	}
@@ -107,12 +108,12 @@ func (q *Queue) runOne(ctx context.Context) (bool, error) {
 }
 
 // claim takes the job that is due longest, nil if none is. It reads before it writes, so that an idle queue takes no
-// lock.
+// lock. A lease that ends later than any that is given now was taken before the clock was set back, and is over.
 func (q *Queue) claim(ctx context.Context) (*claim, error) {
 	for {
 		now := q.o.Now().UnixMicro()
 		var due, c claim
-		err := q.db.Get(ctx, &due, findDue, now, now)
+		err := q.db.Get(ctx, &due, findDue, now, now, now+2*q.o.Lease.Microseconds())
 		if db.IsNoRows(err) {
 			return nil, nil
 		}

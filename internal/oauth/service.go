@@ -41,7 +41,7 @@ type Service struct {
 // New makes the service.
 func New(d *db.DB, accounts *account.Service, o Options) *Service {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.Now
 	}
 	return &Service{db: d, accounts: accounts, o: o}
 }

@@ -30,7 +30,7 @@ type Hooks struct {
 	URL string
 	// MayCreate says whether every user may make organisations; nil: yes.
 	MayCreate func(ctx context.Context) (bool, error)
-	// Now is the clock; nil: time.Now.
+	// Now is the clock; nil: the database's.
 	Now func() time.Time
 }
 
@@ -51,7 +51,7 @@ func (s *Service) now() time.Time {
 	if s.hooks.Now != nil {
 		return s.hooks.Now().UTC()
 	}
-	return time.Now().UTC()
+	return s.db.Now().UTC()
 }
 
 // record notes what happened to an organisation; who did it is in the context.

@@ -42,7 +42,7 @@ func New(d Deps) *Service {
 		d.Defaults = func(context.Context, db.Queryer) (Defaults, error) { return Unlimited(), nil }
 	}
 	if d.Now == nil {
-		d.Now = time.Now
+		d.Now = d.DB.Now
 	}
 	return &Service{d}
 }

@@ -54,7 +54,7 @@ type Service struct {
 // New builds the service.
 func New(d Deps) *Service {
 	if d.Now == nil {
-		d.Now = time.Now
+		d.Now = d.DB.Now
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)

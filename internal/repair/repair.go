@@ -147,7 +147,7 @@ func (o Outcome) ends() fsck.Ended {
 // endFindings ends what a step has done away with, when all of the step is done.
 func (j *job) endFindings(ctx context.Context) error {
 	for _, res := range j.over {
-		if err := fsck.End(ctx, j.d.DB, res.Key, res.Outcome.ends(), time.Now()); err != nil {
+		if err := fsck.End(ctx, j.d.DB, res.Key, res.Outcome.ends(), j.d.DB.Now()); err != nil {
 			return err
 		}
 	}

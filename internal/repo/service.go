@@ -88,7 +88,7 @@ func New(d Deps) *Service {
 		s.window = defaultDownloadWindow
 	}
 	if s.now == nil {
-		s.now = time.Now
+		s.now = d.DB.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

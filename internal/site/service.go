@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -59,7 +58,7 @@ func (s *Service) Set(ctx context.Context, tx *db.Tx, change func(*Settings) err
 	if bytes.Equal(old, text) {
 		return after, nil
 	}
-	if _, err := tx.Exec(ctx, putSetting, row, string(text), time.Now().UnixMicro()); err != nil {
+	if _, err := tx.Exec(ctx, putSetting, row, string(text), tx.Now().UnixMicro()); err != nil {
 		return Settings{}, errs.Wrap("site.Set", err)
 	}
 	err = event.Append(ctx, tx, event.Event{Kind: "site.settings", Data: map[string]any{"before": json.RawMessage(old), "after": json.RawMessage(text)}})

@@ -13,7 +13,7 @@ func (h *Hub) Fsck(o fsck.Options) *fsck.Report {
 	h.T.Helper()
 	c := *h.cfg
 	c.CacheDir = h.T.TempDir()
-	a, err := app.Open(h.T.Context(), &c, h.logger())
+	a, err := app.OpenAt(h.T.Context(), &c, h.logger(), h.now)
 	if err != nil {
 		h.T.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func (h *Hub) FsckSpoilt(o fsck.Options, spoil func(cache string)) (*fsck.Report
 	h.T.Helper()
 	c := *h.cfg
 	c.CacheDir = h.T.TempDir()
-	a, err := app.Open(h.T.Context(), &c, h.logger())
+	a, err := app.OpenAt(h.T.Context(), &c, h.logger(), h.now)
 	if err != nil {
 		h.T.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/app"
@@ -38,6 +39,7 @@ type Hub struct {
 	unchecked bool
 	log       io.Writer // nil: warnings go to the test's output
 	cfg       *config.Config
+	now       func() time.Time
 	ssh       sync.Once
 	sshAddr   string
 	sshKeys   []string
@@ -95,6 +97,16 @@ func NewLogged(t testing.TB, log io.Writer, change ...func(*config.Config)) *Hub
 // NewUnchecked starts a hub like New's whose answers are not held to the contract, for measuring.
 func NewUnchecked(t testing.TB) *Hub { return launch(&Hub{T: t, unchecked: true}, configure(t)) }
 
+// NewAt starts a hub like New's, or with scaled like NewScaled's, by a clock of the test's.
+func NewAt(t testing.TB, now func() time.Time, scaled bool) *Hub {
+	t.Helper()
+	c := configure
+	if scaled {
+		c = configureScaled
+	}
+	return launch(&Hub{T: t, now: now}, c(t))
+}
+
 func start(t testing.TB, c *config.Config, change []func(*config.Config)) *Hub {
 	t.Helper()
 	for _, f := range change {
@@ -107,7 +119,10 @@ func launch(h *Hub, c *config.Config) *Hub {
 	t := h.T
 	t.Helper()
 	h.cfg = c
-	a, err := app.Open(t.Context(), c, h.logger())
+	if h.now == nil {
+		h.now = time.Now
+	}
+	a, err := app.OpenAt(t.Context(), c, h.logger(), h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +164,7 @@ func (h *Hub) Node() *Hub {
 	h.T.Helper()
 	c := *h.cfg
 	c.CacheDir = h.T.TempDir()
-	return launch(&Hub{T: h.T, Admin: h.Admin, unchecked: h.unchecked}, &c)
+	return launch(&Hub{T: h.T, Admin: h.Admin, unchecked: h.unchecked, now: h.now}, &c)
 }
 
 // CacheDir is the folder of what this node keeps.

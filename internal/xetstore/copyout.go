@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/db"
@@ -184,7 +183,7 @@ func Adopt(ctx context.Context, d *db.DB, src blob.Store, keys []string) (int64,
 		if err != nil {
 			return 0, errs.Wrap("xetstore.Adopt", err)
 		}
-		rows = append(rows, newXorbRow(x, info.Size, time.Now().UnixMicro()))
+		rows = append(rows, newXorbRow(x, info.Size, d.Now().UnixMicro()))
 	}
 	err := d.Tx(ctx, func(tx *db.Tx) error { return insertXorbs(ctx, tx, rows) })
 	return int64(len(rows)), errs.Wrap("xetstore.Adopt", err)

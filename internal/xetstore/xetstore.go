@@ -89,7 +89,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 		o.Log = slog.Default()
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = d.Now
 	}
 	s := &Store{db: d, blobs: blobs, far: !blob.IsLocal(blobs), log: o.Log, now: o.Now, grow: o.Grow, wanted: o.Wanted}
 	if s.grow == nil {

@@ -53,11 +53,10 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := OpenCredentials(ctx, d.Secret)
+	credentials, err := OpenCredentials(ctx, d.Secret, d.Now)
 	if err != nil {
 		return nil, err
 	}
-	credentials.now = d.Now
 	return &API{d, xetapi.NewSigner(key, "object"), credentials}, nil
 }
 

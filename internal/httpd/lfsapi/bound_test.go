@@ -25,7 +25,7 @@ func furnishBound(d *Door) *boundHouse {
 	d.T.Helper()
 	h := &boundHouse{house: furnish(d)}
 	work := d.Repo(h.alice.ID, "alice", "work", hub.Private)
-	credentials, err := lfsapi.OpenCredentials(d.T.Context(), d.Accounts.Secret)
+	credentials, err := lfsapi.OpenCredentials(d.T.Context(), d.Accounts.Secret, time.Now)
 	if err != nil {
 		d.T.Fatal(err)
 	}

@@ -30,13 +30,13 @@ type Credentials struct {
 	now    func() time.Time
 }
 
-// OpenCredentials reads the signing key, making it on the hub's first start.
-func OpenCredentials(ctx context.Context, secret func(ctx context.Context, name string) ([]byte, error)) (*Credentials, error) {
+// OpenCredentials reads the signing key, making it on the hub's first start. now is the hub's clock.
+func OpenCredentials(ctx context.Context, secret func(ctx context.Context, name string) ([]byte, error), now func() time.Time) (*Credentials, error) {
 	key, err := secret(ctx, "lfs")
 	if err != nil {
 		return nil, err
 	}
-	return &Credentials{xetapi.NewSigner(key, "credential"), time.Now}, nil
+	return &Credentials{xetapi.NewSigner(key, "credential"), now}, nil
 }
 
 // credential is what one says.

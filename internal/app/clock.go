@@ -50,7 +50,7 @@ type clock struct {
 	runs   map[int]context.CancelCauseFunc
 	last   int // number of a run
 
-	told   string // the hold that the log has last told of
+	told string // the hold that the log has last told of
 
 	checking sync.Mutex // one at a time writes a jump down
 }

@@ -38,7 +38,7 @@ func (s *Service) admitConfirming(ctx context.Context, tx *db.Tx, address string
 // countLetter counts in the transaction that causes the letter: what is not sent in the end is not counted either.
 func (s *Service) countLetter(ctx context.Context, tx *db.Tx, key string, l limit, full string) error {
 	now := s.now()
-	if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), now.Add(longestWindow).UnixMicro()); err != nil {
+	if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), key, l.beyond(now).UnixMicro()); err != nil {
 		return err
 	}
 	var row struct {

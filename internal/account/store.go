@@ -160,7 +160,7 @@ const (
 
 	getAttempt    = `SELECT count, reset_at FROM login_attempt WHERE key = ? AND reset_at > ? AND reset_at <= ?`
 	deleteAttempt = `DELETE FROM login_attempt WHERE key = ? RETURNING count`
-	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ? OR reset_at > ?`
+	purgeAttempts = `DELETE FROM login_attempt WHERE reset_at <= ? OR key = ? AND reset_at > ?`
 )
 
 // The hub's own keys.

@@ -26,6 +26,12 @@ type limit struct {
 	noted  bool // the first try that is refused is noted, whether there is a user whose log it belongs to or not
 }
 
+// apart is more than the clocks of nodes differ.
+const apart = 5 * time.Minute
+
+// beyond is the end that no count of this limit has: what ends later was begun before the clock was set back, and is over.
+func (l limit) beyond(now time.Time) time.Time { return now.Add(l.window + apart) }
+
 var (
 	loginLimit    = limit{loginTries, loginWindow, true}  // by what was typed as the name, and network
 	networkLimit  = limit{100, 10 * time.Minute, true}    // wrong passwords, by network
@@ -47,9 +53,6 @@ type throttle struct {
 func newThrottle(d *db.DB, now func() time.Time) *throttle {
 	return &throttle{db: d, now: now, blocked: map[string]time.Time{}}
 }
-
-// longestWindow is more than any window: what ends later was written before the clock was set back, and is over.
-const longestWindow = 2 * time.Hour
 
 // network is what an address counts as: itself, or the /64 that one client of IPv6 has.
 func network(addr netip.Addr) string {
@@ -76,7 +79,7 @@ func limitKey(what, whom string) string {
 // user whom somebody tried to sign in as; userID is empty for nobody.
 func (t *throttle) admit(ctx context.Context, key string, l limit, userID string) error {
 	now := t.now()
-	if until := t.blockedUntil(key, now); until.After(now) {
+	if until := t.blockedUntil(key, l.beyond(now)); until.After(now) {
 		return tooManyTries(until.Sub(now), l)
 	}
 	var row struct {
@@ -84,7 +87,7 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 		ResetAt int64 `db:"reset_at"`
 	}
 	err := t.db.Tx(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), now.Add(longestWindow).UnixMicro()); err != nil {
+		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), key, l.beyond(now).UnixMicro()); err != nil {
 			return err
 		}
 		if err := tx.Get(ctx, &row, countAttempt, key, now.Add(l.window).UnixMicro()); err != nil || row.Count != l.most+1 || !l.noted {
@@ -106,13 +109,13 @@ func (t *throttle) admit(ctx context.Context, key string, l limit, userID string
 // check refuses what is beyond the limit, and counts nothing.
 func (t *throttle) check(ctx context.Context, key string, l limit) error {
 	now := t.now()
-	until := t.blockedUntil(key, now)
+	until := t.blockedUntil(key, l.beyond(now))
 	if !until.After(now) {
 		var row struct {
 			Count   int64
 			ResetAt int64 `db:"reset_at"`
 		}
-		err := t.db.Get(ctx, &row, getAttempt, key, now.UnixMicro(), now.Add(longestWindow).UnixMicro())
+		err := t.db.Get(ctx, &row, getAttempt, key, now.UnixMicro(), l.beyond(now).UnixMicro())
 		if db.IsNoRows(err) || err == nil && row.Count <= l.most {
 			return nil
 		}
@@ -125,10 +128,10 @@ func (t *throttle) check(ctx context.Context, key string, l limit) error {
 	return tooManyTries(until.Sub(now), l)
 }
 
-func (t *throttle) blockedUntil(key string, now time.Time) time.Time {
+func (t *throttle) blockedUntil(key string, beyond time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.blocked[key].Sub(now) > longestWindow {
+	if t.blocked[key].After(beyond) {
 		delete(t.blocked, key)
 	}
 	return t.blocked[key]

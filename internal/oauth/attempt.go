@@ -24,6 +24,10 @@ var (
 	asking = bound{"asked", 30, 10 * time.Minute}
 )
 
+// apart is more than the clocks of nodes differ: a count that ends as much later than one that begins now was begun before
+// the clock was set back, and is over.
+const apart = 5 * time.Minute
+
 // network is what an address is counted by.
 func network(addr netip.Addr) string {
 	addr = addr.Unmap()
@@ -41,16 +45,17 @@ func (s *Service) admit(ctx context.Context, b bound, whom ...string) error {
 	var wait time.Duration
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		wait = 0
-		if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro()); err != nil {
-			return err
-		}
 		for _, w := range whom {
 			var row struct {
 				Count   int64
 				ResetAt int64 `db:"reset_at"`
 			}
 			sum := sha256.Sum256([]byte(b.what + "\x00" + w))
-			if err := tx.Get(ctx, &row, countAttempt, hex.EncodeToString(sum[:]), now.Add(b.window).UnixMicro()); err != nil {
+			key, ends := hex.EncodeToString(sum[:]), now.Add(b.window)
+			if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), key, ends.Add(apart).UnixMicro()); err != nil {
+				return err
+			}
+			if err := tx.Get(ctx, &row, countAttempt, key, ends.UnixMicro()); err != nil {
 				return err
 			}
 			if row.Count > b.most {

@@ -356,6 +356,14 @@ func TestS15DeviceCodesCannotBeGuessed(t *testing.T) {
 		if asked != 30 {
 			w.Errorf("%d codes for one network", asked)
 		}
+		w.now = w.now.Add(-time.Minute) // as another node's clock may differ
+		if _, err := w.oauth.Start(ctx, hf, "", from("2001:db8::1")); !errs.Is(err, errs.RateLimited) {
+			w.Errorf("the limit went with another node's clock: %v", err)
+		}
+		w.now = w.now.Add(-10 * 365 * 24 * time.Hour)
+		if _, err := w.oauth.Start(ctx, hf, "", from("2001:db8::1")); err != nil {
+			w.Errorf("a limit of a clock that was ahead stays: %v", err)
+		}
 	})
 }
 

@@ -52,7 +52,7 @@ const (
 		ON CONFLICT (key) DO UPDATE SET count = oauth_attempt.count + 1
 		RETURNING count, reset_at`
 
-	purgeAttempts = `DELETE FROM oauth_attempt WHERE reset_at <= ?`
+	purgeAttempts = `DELETE FROM oauth_attempt WHERE reset_at <= ? OR key = ? AND reset_at > ?`
 )
 
 type deviceRow struct {

@@ -2,9 +2,9 @@ package xetstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"hash"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,6 +28,9 @@ func (s *Store) verifyClaims(ctx context.Context, sc Scope, claims []claim, prog
 	if err != nil {
 		return err
 	}
+	who := sc.run()
+	hashed := s.aheads.end(ctx, who)
+	var used atomic.Int64
 	p := &progressMeter{report: progress}
 	for i := range open {
 		p.total += int(open[i].file.Size)
@@ -41,14 +44,17 @@ func (s *Store) verifyClaims(ctx context.Context, sc Scope, claims []claim, prog
 				return err
 			}
 			defer s.hashes.Give()
-			sum, err := s.hashFile(ctx, open[i].file, open[i].segments, p)
+			sum, begun, err := s.hashFile(ctx, who, open[i].segments, p)
+			used.Add(begun)
 			if err == nil && sum != open[i].file.SHA256 {
 				err = errFalseClaim
 			}
 			return err
 		})
 	}
-	return g.Wait()
+	err = g.Wait()
+	s.aheads.learn(who, hashed, used.Load())
+	return err
 }
 
 // openClaims leaves out those whose file was hashed before, and refuses what contradicts it.
@@ -73,13 +79,29 @@ func (s *Store) openClaims(ctx context.Context, sc Scope, claims []claim) (open 
 	return open, nil
 }
 
-// hashFile reads a file that may not have a row yet.
-func (s *Store) hashFile(ctx context.Context, f File, segments []xet.Segment, p *progressMeter) (sum hub.SHA256, err error) {
-	h := &meteredHash{Hash: sha256.New(), meter: p}
-	err = s.stream(ctx, h, true, segments, 0, f.Size)
+// hashFile reads a file that may not have a row yet. begun is how many of its bytes had been hashed before: while they came, or
+// as the beginning of another version.
+func (s *Store) hashFile(ctx context.Context, who runKey, segments []xet.Segment, p *progressMeter) (sum hub.SHA256, begun int64, err error) {
+	known, n := s.aheads.longest(who, segments)
+	begun = known.bytes
+	p.add(int(begun))
+	h := &meteredHash{Hash: known.hash, meter: p}
+	for segments = segments[n:]; len(segments) > 0; segments = segments[n:] {
+		var bytes int64
+		for n = 0; n < len(segments) && bytes < sumEvery; n++ {
+			bytes += int64(segments[n].UnpackedBytes)
+			known.key = known.key.then(&segments[n])
+		}
+		if err := s.stream(ctx, h, true, segments[:n], 0, bytes); err != nil {
+			return sum, begun, err
+		}
+		if known.bytes += bytes; known.bytes >= sumLeast {
+			s.aheads.keep(&known)
+		}
+	}
 	p.add(h.n)
 	h.Sum(sum[:0])
-	return sum, err
+	return sum, begun, nil
 }
 
 // meteredHash tells from time to time how much it has hashed.

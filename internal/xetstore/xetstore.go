@@ -67,6 +67,7 @@ type Store struct {
 	maxTerms int64 // bytes of a list that is kept, so that one file does not push out all others
 	files    *db.Memo[fileKey, foundFile]
 
+	aheads                  *aheads
 	hurt                    hurt
 	uploads, shards, hashes slot.Slots
 	parsing                 byteBudget
@@ -115,6 +116,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.skew = or(o.ClockSkew, defaultClockSkew)
 	s.shards = slot.Of(shardsAtOnce)
 	s.hashes = slot.Of(or(o.Hashes, defaultHashes))
+	s.aheads = newAheads(s)
 	return s
 }
 

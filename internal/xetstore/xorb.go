@@ -32,6 +32,8 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 		return false, err
 	}
 	defer s.uploads.Give()
+	ended := s.aheads.begin(sc, hash)
+	defer func() { ended(err == nil) }()
 	known, err := s.visible(ctx, s.db, sc, []xet.Hash{hash})
 	if err != nil {
 		return false, errs.Wrap("xetstore.PutXorb", err)
@@ -42,7 +44,8 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 		}
 		return false, errs.Wrap("xetstore.PutXorb", s.recordUpload(ctx, sc, hash, nil, 0))
 	}
-	return !known[hash], errs.Wrap("xetstore.PutXorb", s.storeXorb(ctx, sc, hash, r))
+	err = s.storeXorb(ctx, sc, hash, r)
+	return !known[hash], errs.Wrap("xetstore.PutXorb", err)
 }
 
 // intact reports whether the xorb's blob is there in full, as far as its length tells and nothing else is known. If not, an upload repairs it.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/backup"
@@ -348,13 +349,19 @@ func rowCount(d *db.DB) (n int64, err error) {
 // dying is a store that fails for good after some objects, as a process that is killed leaves it.
 type dying struct {
 	blob.Store
-	left int
+	left *atomic.Int64 // several are copied at once
+}
+
+func dieAfter(objects int, s blob.Store) dying {
+	d := dying{s, new(atomic.Int64)}
+	d.left.Store(int64(objects))
+	return d
 }
 
 var errKilled = errors.New("killed")
 
-func (d *dying) Create(ctx context.Context) (blob.Upload, error) {
-	if d.left--; d.left < 0 {
+func (d dying) Create(ctx context.Context) (blob.Upload, error) {
+	if d.left.Add(-1) < 0 {
 		return nil, errKilled
 	}
 	return d.Store.Create(ctx)
@@ -367,7 +374,7 @@ func TestBackupDiesAnywhere(t *testing.T) {
 	fill(t, h, 6)
 	for left := range 12 {
 		shelf := blobtest.FS(t)
-		to := backup.Target{Store: &dying{shelf, left}, Durable: shelf, Flush: func(context.Context) error { return errKilled }}
+		to := backup.Target{Store: dieAfter(left, shelf), Durable: shelf, Flush: func(context.Context) error { return errKilled }}
 		_, _, err := backup.Run(ctx, h, to, nil)
 		if !errors.Is(err, errKilled) {
 			t.Fatal(left, err)

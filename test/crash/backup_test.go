@@ -32,7 +32,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	shelf := filepath.Join(dir, "shelf")
 	h.Run(t, "", "backup", shelf)
 	killBackups(t, h, shelf, 3)
-	h.Run(t, "", "gc")
+	collect(t, h)
 	h.Run(t, "", "backup", shelf)
 	stop()
 	<-loaded
@@ -54,6 +54,15 @@ func TestBackupUnderLoad(t *testing.T) {
 	far.Run(t, "", "backup", shelf)
 	back := restored(t, h, shelf, "")
 	complain(t, 2, after.Check(NewClient(back), true))
+}
+
+// collect collects beside a load, which may change a repository too fast for that when the machine is slow.
+func collect(t *testing.T, h *Hub) {
+	t.Helper()
+	out, err := h.Try("gc")
+	if err != nil && !strings.Contains(out, "changes too fast to be collected now") {
+		t.Errorf("cairn gc: %v\n%s", err, out)
+	}
 }
 
 func load(t *testing.T, c *Client, l *Ledger, round int, lasts time.Duration) {

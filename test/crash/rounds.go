@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 // Rounds kills a hub again and again.
@@ -40,7 +41,7 @@ func (r Rounds) Run(t testing.TB, h *Hub) Result {
 	rng := rand.New(rand.NewPCG(r.Seed, 1))
 	for round := 1; round <= r.Kills; round++ {
 		c := NewClient(h)
-		r.loadAndKill(t, h, c, l, round, r.Least+rand.N(r.Most-r.Least))
+		r.loadAndKill(t, h, c, l, round, slower*(r.Least+rand.N(r.Most-r.Least)))
 		complain(t, round, c.Complaints())
 		if rng.IntN(8) == 0 { // the restart dies too
 			if _, err := h.Begin(); err != nil {
@@ -70,6 +71,9 @@ func (r Rounds) Run(t testing.TB, h *Hub) Result {
 
 // fsckEvery is after how many rounds everything stored is proven, down to the last byte.
 const fsckEvery = 20
+
+// slower is how many times as long a load lasts under the race detector, to get as far.
+var slower = map[bool]time.Duration{false: 1, true: 5}[program.Raced]
 
 // Fsck is what cairn fsck complains about, beside the running hub.
 func (h *Hub) Fsck() (wrong []string) {

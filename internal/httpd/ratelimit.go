@@ -42,9 +42,16 @@ func newLimiter(o RateLimit) *limiter {
 	return l
 }
 
-// SetRetry says in headers when to come back, where an error of the domain knows: its detail retryAfter, in seconds.
+// retryUnavailable is when to come back, in seconds, while something that the hub stands on does not answer.
+const retryUnavailable = "5"
+
+// SetRetry says in headers when to come back, where an error of the domain knows (its detail retryAfter, in seconds) or is
+// one that passes.
 func SetRetry(h http.Header, e *errs.Error) {
 	secs, ok := e.Detail["retryAfter"].(int)
+	if e.Kind == errs.Unavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", retryUnavailable)
+	}
 	if e.Kind != errs.RateLimited || !ok {
 		return
 	}

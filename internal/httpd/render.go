@@ -68,6 +68,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Accept-Ranges", "Last-Modified"} {
 		h.Del(k)
 	}
+	if e.Kind != errs.PreconditionFailed && e.Kind != errs.RangeUnsatisfiable { // else they tell what there is
+		h.Del("ETag")
+		h.Del("Content-Range")
+	}
 	render := RenderHub
 	if st.Route != nil && st.Route.Render != nil {
 		render = st.Route.Render

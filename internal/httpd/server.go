@@ -194,7 +194,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(http.StatusTemporaryRedirect)
 		return
 	}
-	if Of(r).status != 0 { // the answer has begun: cut it, so that nobody takes it for whole
+	if Of(r).Begun() { // the answer has begun: cut it, so that nobody takes it for whole
 		Of(r).errMsg = err.Error()
 		s.o.Log.Warn("answer cut", "request", Of(r).ID, "error", err)
 		panic(http.ErrAbortHandler)

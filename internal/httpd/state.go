@@ -38,6 +38,9 @@ func Of(r *http.Request) *State {
 	return s
 }
 
+// Begun reports whether the answer's status has left: an error after it can only cut the answer.
+func (s *State) Begun() bool { return s.status != 0 }
+
 // exchange is what one request takes, in one piece of memory: a hub under load makes garbage for each of ten thousand
 // requests a second. It is the request's context as well.
 type exchange struct {

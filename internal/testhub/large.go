@@ -3,6 +3,7 @@ package testhub
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -39,4 +40,14 @@ func (h *Hub) Upload(c Caller, t hub.RepoType, id, content string) string {
 		h.T.Fatalf("upload: %d %s", a.Status, a.Body)
 	}
 	return sha
+}
+
+// CommitLarge uploads a large file and commits it to main.
+func (h *Hub) CommitLarge(c Caller, t hub.RepoType, id, path, content string) {
+	h.T.Helper()
+	body := `{"key":"header","value":{"summary":"add"}}` + "\n" + fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`,
+		path, h.Upload(c, t, id, content), len(content)) + "\n"
+	if a := h.Do(c, http.MethodPost, "/api/"+t.Plural()+"/"+id+"/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
+		h.T.Fatalf("commit: %d %s", a.Status, a.Body)
+	}
 }

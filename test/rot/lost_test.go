@@ -2,7 +2,6 @@ package rot_test
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -24,16 +23,6 @@ func noise(seed uint64, n int) string {
 		b[i] = byte(' ' + r.IntN(95))
 	}
 	return string(b)
-}
-
-// large uploads and commits a large file.
-func large(t *testing.T, h *testhub.Hub, c testhub.Caller, id, path, content string) {
-	t.Helper()
-	body := `{"key":"header","value":{"summary":"add"}}` + "\n" + fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`,
-		path, h.Upload(c, hub.Model, id, content), len(content)) + "\n"
-	if a := h.Do(c, http.MethodPost, "/api/models/"+id+"/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
-		t.Fatalf("commit: %d %s", a.Status, a.Body)
-	}
 }
 
 // spoil flips a bit of one object of the store.
@@ -87,7 +76,7 @@ func TestRepairEndsFindings(t *testing.T) {
 	testhub.Each(t, func(t *testing.T, h *testhub.Hub) {
 		alice := h.Member("alice", false)
 		h.CreateRepo(alice, hub.Model, "alice/m", false)
-		large(t, h, alice, "alice/m", "w.bin", noise(3, 200_000))
+		h.CommitLarge(alice, hub.Model, "alice/m", "w.bin", noise(3, 200_000))
 		folder := t.TempDir()
 		if out, err := h.Backup(folder); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -117,7 +106,7 @@ func TestTombstonesAreNoDamage(t *testing.T) {
 		alice := h.Member("alice", false)
 		h.CreateRepo(alice, hub.Model, "alice/m", false)
 		content := noise(1, 200_000)
-		large(t, h, alice, "alice/m", "w.bin", content)
+		h.CommitLarge(alice, hub.Model, "alice/m", "w.bin", content)
 		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{"long.txt": noise(2, 2_000_000)})
 		spoil(t, h, "xorbs/", "")
 		spoil(t, h, "git/", ".pack")
@@ -141,7 +130,7 @@ func TestTombstonesAreNoDamage(t *testing.T) {
 		if a := again.Do(alice, http.MethodGet, "/alice/m/resolve/main/w.bin", nil); a.Status != http.StatusGone {
 			t.Errorf("a lost file: %d %s", a.Status, a.Body)
 		}
-		large(t, again, alice, "alice/m", "w.bin", content)
+		again.CommitLarge(alice, hub.Model, "alice/m", "w.bin", content)
 		if a := again.Do(alice, http.MethodGet, "/alice/m/resolve/main/w.bin", nil); string(a.Body) != content {
 			t.Errorf("sent again: %d", a.Status)
 		}

@@ -109,12 +109,12 @@ func newFound(r *http.Request, snap *content.Snapshot, f *content.File) *Found {
 }
 
 // write writes a part of what found gave.
-func (a *API) write(w http.ResponseWriter, r *http.Request, fd *Found, live *content.File, s httpd.Span) (err error) {
+func (a *API) write(w io.Writer, r *http.Request, fd *Found, live *content.File, s httpd.Span) (err error) {
 	if fd.file.Large != nil {
-		return fd.file.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N)
+		return fd.file.WriteRange(r.Context(), w, s.Off, s.N)
 	}
 	if !fd.kept() {
-		return live.WriteRange(r.Context(), httpd.Patient(w), s.Off, s.N)
+		return live.WriteRange(r.Context(), w, s.Off, s.N)
 	}
 	body := fd.body.Load()
 	if body == nil {
@@ -123,7 +123,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, fd *Found, live *con
 		}
 		fd.body.Store(body)
 	}
-	_, err = httpd.Patient(w).Write((*body)[s.Off : s.Off+s.N])
+	_, err = w.Write((*body)[s.Off : s.Off+s.N])
 	return err
 }
 

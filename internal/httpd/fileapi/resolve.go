@@ -2,6 +2,7 @@ package fileapi
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/cairnhub/cairn/internal/authz"
@@ -72,7 +73,7 @@ func (a *API) resolve(w http.ResponseWriter, r *http.Request) error {
 	if fd.file.Large != nil && r.Method == http.MethodGet && wantsXetInfo(r) {
 		return xetInfo(w, r, fd.file)
 	}
-	return serve(w, r, fd.etag, fd.file.Size, func(s httpd.Span) error { return a.write(w, r, fd, live, s) })
+	return serve(w, r, fd.etag, fd.file.Size, func(out io.Writer, s httpd.Span) error { return a.write(out, r, fd, live, s) })
 }
 
 func xetLinks(r *http.Request, snap *content.Snapshot, hash string) (auth, reconstruction string) {
@@ -114,7 +115,7 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request) error {
 	defer rc.Close()
 	describe(w.Header(), path, false)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	return serve(w, r, identify(w.Header(), f.OID.String()), size, func(s httpd.Span) error { return copySpan(httpd.Patient(w), rc, s) })
+	return serve(w, r, identify(w.Header(), f.OID.String()), size, func(out io.Writer, s httpd.Span) error { return copySpan(out, rc, s) })
 }
 
 var errEnded = errs.New(errs.Internal, "the stored object is shorter than its size")

@@ -28,8 +28,11 @@ func identify(h http.Header, id string) (etag string) {
 	return etag
 }
 
+// spanWriter writes a part of some content. It reads before it writes.
+type spanWriter func(io.Writer, httpd.Span) error
+
 // serve answers conditions and ranges (RFC 9110) for content of a known size, and writes it span by span.
-func serve(w http.ResponseWriter, r *http.Request, etag string, size int64, write func(httpd.Span) error) error {
+func serve(w http.ResponseWriter, r *http.Request, etag string, size int64, write spanWriter) error {
 	h := w.Header()
 	if httpd.PreconditionFails(r, etag) {
 		return errs.New(errs.PreconditionFailed, "The file is no longer the one that If-Match names.")
@@ -61,27 +64,39 @@ func serve(w http.ResponseWriter, r *http.Request, etag string, size int64, writ
 	return parts(w, r, spans, size, write)
 }
 
-func whole(w http.ResponseWriter, r *http.Request, size int64, write func(httpd.Span) error) error {
+func whole(w http.ResponseWriter, r *http.Request, size int64, write spanWriter) error {
 	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead || size == 0 {
+		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	return write(httpd.Span{N: size})
+	return ended(w, r, write(httpd.Answer(w, http.StatusOK), httpd.Span{N: size}))
 }
 
-func part(w http.ResponseWriter, r *http.Request, s httpd.Span, size int64, write func(httpd.Span) error) error {
+func part(w http.ResponseWriter, r *http.Request, s httpd.Span, size int64, write spanWriter) error {
 	w.Header().Set("Content-Range", s.ContentRange(size))
 	w.Header().Set("Content-Length", strconv.FormatInt(s.N, 10))
-	w.WriteHeader(http.StatusPartialContent)
 	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusPartialContent)
 		return nil
 	}
-	return write(s)
+	return ended(w, r, write(httpd.Answer(w, http.StatusPartialContent), s))
+}
+
+// ended is how an answer ended. If nothing of it has left, because what is stored could not be read, the error's answer comes
+// in its place and says nothing of the content.
+func ended(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil || httpd.Of(r).Begun() {
+		return err
+	}
+	for _, name := range []string{"X-Linked-Size", "X-Linked-Etag", "X-Xet-Hash", "X-Xet-Refresh-Route", "Link"} {
+		w.Header().Del(name)
+	}
+	return err
 }
 
 // parts answers several ranges as multipart/byteranges.
-func parts(w http.ResponseWriter, r *http.Request, spans []httpd.Span, size int64, write func(httpd.Span) error) error {
+func parts(w http.ResponseWriter, r *http.Request, spans []httpd.Span, size int64, write spanWriter) error {
 	var b [12]byte
 	_, _ = rand.Read(b[:])
 	boundary := hex.EncodeToString(b[:])
@@ -93,20 +108,34 @@ func parts(w http.ResponseWriter, r *http.Request, spans []httpd.Span, size int6
 	}
 	w.Header().Set("Content-Type", "multipart/byteranges; boundary="+boundary)
 	w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
-	w.WriteHeader(http.StatusPartialContent)
 	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusPartialContent)
 		return nil
 	}
+	out := httpd.Answer(w, http.StatusPartialContent)
 	for i, s := range spans {
-		if _, err := io.WriteString(w, heads[i]); err != nil {
-			return err
-		}
-		if err := write(s); err != nil {
-			return err
+		if err := write(&headed{out, heads[i]}, s); err != nil {
+			return ended(w, r, err)
 		}
 	}
-	_, err := io.WriteString(w, "\r\n--"+boundary+"--\r\n")
+	_, err := io.WriteString(out, "\r\n--"+boundary+"--\r\n")
 	return err
+}
+
+// headed writes a part's head before the first of its bytes, when there is one.
+type headed struct {
+	w    io.Writer
+	head string
+}
+
+func (h *headed) Write(b []byte) (int, error) {
+	if h.head != "" {
+		if _, err := io.WriteString(h.w, h.head); err != nil {
+			return 0, err
+		}
+		h.head = ""
+	}
+	return h.w.Write(b)
 }
 
 // copySpan writes a span of a stream that starts at the content's first byte.

@@ -95,9 +95,9 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", "attachment")
 	h.Set("Content-Length", strconv.FormatInt(span.N, 10))
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
+	if r.Method == http.MethodHead || span.N == 0 {
+		w.WriteHeader(status)
 		return nil
 	}
-	return a.Store.WriteTo(r.Context(), httpd.Patient(w), f, span.Off, span.N)
+	return a.Store.WriteTo(r.Context(), httpd.Answer(w, status), f, span.Off, span.N)
 }

@@ -68,11 +68,11 @@ func (a *API) sendOne(w http.ResponseWriter, r *http.Request, hash xet.Hash, s h
 	}
 	w.Header().Set("Content-Type", octets)
 	w.Header().Set("Content-Length", strconv.FormatInt(s.N, 10))
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
+	if r.Method == http.MethodHead || s.N == 0 {
+		w.WriteHeader(status)
 		return nil
 	}
-	return body.Copy(r.Context(), httpd.Patient(w))
+	return body.Copy(r.Context(), httpd.Answer(w, status))
 }
 
 func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, spans []httpd.Span, size int64) error {

@@ -39,3 +39,29 @@ func TestLimitsEndWhenTheClockIsSetBack(t *testing.T) {
 		}
 	})
 }
+
+// A session that was begun by a clock that was years ahead does not last for years when it is set right.
+func TestSessionsOfAClockThatWasAheadEnd(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, c := open(t, d)
+		mustCreate(t, s, NewUser{Name: "ann", Password: "a long enough phrase"})
+		login := func() string {
+			secret, err := s.Login(t.Context(), "ann", "a long enough phrase", Client{})
+			noError(t, err)
+			return secret
+		}
+		ahead := login()
+		c.advance(-time.Hour)
+		again, _ := open(t, d)
+		again.o.Now = c.now
+		_, err := again.SessionActor(t.Context(), ahead)
+		noError(t, err)
+		c.advance(-10 * 365 * 24 * time.Hour)
+		again, _ = open(t, d)
+		again.o.Now = c.now
+		_, err = again.SessionActor(t.Context(), ahead)
+		wantKind(t, err, errs.Unauthenticated)
+		_, err = s.SessionActor(t.Context(), login())
+		noError(t, err)
+	})
+}

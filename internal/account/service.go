@@ -44,7 +44,7 @@ type Options struct {
 	URL, SiteName string
 	// Log hears of failures that no caller waits for; nil: slog.Default().
 	Log *slog.Logger
-	// Now is the clock; nil: time.Now.
+	// Now is the clock; nil: the database's.
 	Now func() time.Time
 }
 
@@ -84,6 +84,9 @@ func New(d *db.DB, o Options) *Service {
 func (s *Service) Close() error { return s.uses.close() }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC() }
+
+// Now is the hub's clock, by which tokens and sessions end.
+func (s *Service) Now() time.Time { return s.now() }
 
 // write runs f in a transaction and forgets cached actors when it has committed, so that on this node a change of
 // rights holds from the moment that its caller knows of it.

@@ -16,6 +16,7 @@ import (
 const (
 	// SessionLife is how long a login lasts.
 	SessionLife  = 30 * 24 * time.Hour
+	sessionFar   = 24 * time.Hour // what ends as much later than a login of now is of a clock that was ahead, and is over
 	maxUserAgent = 256
 	sessionBytes = 32
 	sessionIDLen = 16 // hex digits of the hash by which a session is named
@@ -162,7 +163,7 @@ func (s *Service) loadSession(ctx context.Context, key string) (hub.Actor, time.
 		SiteAdmin bool  `db:"site_admin"`
 		ExpiresAt int64 `db:"expires_at"`
 	}
-	err := s.db.Get(ctx, &row, getSession, strings.TrimPrefix(key, "s:"))
+	err := s.db.Get(ctx, &row, getSession, strings.TrimPrefix(key, "s:"), s.now().Add(SessionLife+sessionFar).UnixMicro())
 	return hub.Actor{UserID: row.UserID, Name: row.Name, SiteAdmin: row.SiteAdmin}, fromMicros(&row.ExpiresAt), err
 }
 

@@ -138,7 +138,7 @@ const (
 	getSession = `
 		SELECT u.id AS user_id, u.name, u.site_admin, s.expires_at
 		FROM session s JOIN users u ON u.id = s.user_id
-		WHERE s.hash = ? AND u.disabled_at IS NULL`
+		WHERE s.hash = ? AND s.expires_at <= ? AND u.disabled_at IS NULL`
 
 	listSessions = `
 		SELECT hash, user_agent, addr, created_at, last_seen_at, expires_at

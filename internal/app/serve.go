@@ -233,8 +233,9 @@ const cataloguesKept = 7
 // exportCatalogue writes all rows beside the objects, if the last time was long enough ago. A hub without a repository has
 // nothing to lose yet.
 func (a *App) exportCatalogue(ctx context.Context) error {
-	last, err := backup.LastExport(ctx, a.blobs)
-	if err != nil || time.Since(last) < a.cfg.CatalogueEvery {
+	now := a.db.Now()
+	last, err := backup.LastExport(ctx, a.blobs, now)
+	if err != nil || now.Sub(last) < a.cfg.CatalogueEvery {
 		return err
 	}
 	repos, _, err := a.repos.Overviews(ctx, repo.OverviewQuery{Page: hub.Page{Limit: 1}})

@@ -158,7 +158,7 @@ func (h *Hub) snapshot(ctx context.Context, to blob.Store, m *Manifest, keys *ke
 		if m.Schema, err = db.SchemaVersion(ctx, q); err != nil {
 			return err
 		}
-		m.Engine, m.Created = q.Dialect(), time.Now().UTC()
+		m.Engine, m.Created = q.Dialect(), q.Now().UTC()
 		m.ID = newID(m.Created)
 		if err := dumpRows(ctx, q, to, m); err != nil {
 			return err

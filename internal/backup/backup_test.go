@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/backup"
 	"github.com/cairnhub/cairn/internal/blob"
@@ -520,6 +521,50 @@ func TestRebuild(t *testing.T) {
 		r, err = backup.Rebuild(ctx, newHub(t, empty(t, db.SQLite), store), "")
 		if err != nil || len(r.Missing.Found) != int(r.Adopted) {
 			t.Errorf("%+v %v", r, err)
+		}
+	})
+}
+
+// Catalogues that a clock which was ahead has dated neither keep the hub from writing new ones nor have those removed.
+func TestExportsWhenTheClockIsSetBack(t *testing.T) {
+	blobtest.Each(t, func(t *testing.T, store blob.Store) {
+		h := newHub(t, dbtest.New(t, db.SQLite), store)
+		fill(t, h, 1)
+		now := time.Now()
+		h.DB.SetClock(func() time.Time { return now })
+		export := func() string {
+			m, err := backup.Export(ctx, h, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m.ID
+		}
+		last := func() time.Time {
+			at, err := backup.LastExport(ctx, store, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		now = now.AddDate(10, 0, 0)
+		export()
+		now = now.Add(time.Hour)
+		export()
+		now = now.AddDate(-10, 0, 0)
+		if at := last(); !at.IsZero() {
+			t.Errorf("waits for %s", at)
+		}
+		var want []string
+		for range 2 {
+			want = append(want, export())
+			if !last().Equal(now.UTC().Round(0)) {
+				t.Errorf("the last is of %s, not of %s", last(), now)
+			}
+			now = now.Add(time.Hour)
+		}
+		found, err := backup.List(ctx, store)
+		if err != nil || len(found) != 2 || found[0].ID != want[0] || found[1].ID != want[1] {
+			t.Errorf("%+v %v, not %q", found, err, want)
 		}
 	})
 }

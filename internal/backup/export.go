@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/blob"
@@ -41,22 +42,28 @@ func Export(ctx context.Context, h Hub, keep int) (*Manifest, error) {
 	if m.Objects, err = w.finish(); err != nil {
 		return nil, err
 	}
-	m.Finished = time.Now().UTC()
+	m.Finished = h.DB.Now().UTC()
 	if err := m.write(ctx, h.Blobs); err != nil {
 		return nil, err
 	}
 	return m, h.dropExports(ctx, max(keep, 1))
 }
 
-// LastExport is the moment of the newest whole catalogue in a store; zero: there is none.
-func LastExport(ctx context.Context, s blob.Store) (time.Time, error) {
+// LastExport is the moment of the newest whole catalogue in a store; zero: there is none. One that is dated a day after now
+// or later is from before a clock was set back.
+func LastExport(ctx context.Context, s blob.Store, now time.Time) (time.Time, error) {
 	found, err := list(ctx, s)
 	for i := len(found) - 1; i >= 0; i-- {
-		if m := found[i].Manifest; m != nil && !m.Copied {
+		if m := found[i].Manifest; m != nil && !m.Copied && !found[i].ahead(now) {
 			return m.Created, err
 		}
 	}
 	return time.Time{}, err
+}
+
+// ahead reports whether a copy is dated so much later than now that a clock was ahead when it was written.
+func (e *Entry) ahead(now time.Time) bool {
+	return e.Manifest != nil && e.Manifest.Created.After(now.Add(24*time.Hour))
 }
 
 // unfinishedAge is when an export without a manifest is taken to be nobody's work any more.
@@ -69,10 +76,20 @@ func (h *Hub) dropExports(ctx context.Context, keep int) error {
 	if err != nil {
 		return err
 	}
+	now := h.DB.Now()
+	// Those of a clock that was ahead count as the oldest: else they stayed, and each new one went at once.
+	slices.SortStableFunc(found, func(a, b Entry) int {
+		switch {
+		case a.ahead(now) == b.ahead(now):
+			return 0
+		case a.ahead(now):
+			return -1
+		}
+		return 1
+	})
 	var drop []Entry
 	whole := 0
-	for i := len(found) - 1; i >= 0; i-- {
-		e := found[i]
+	for _, e := range slices.Backward(found) {
 		switch {
 		case e.Manifest != nil && !e.Manifest.Copied:
 			if whole++; whole > keep {

@@ -16,7 +16,7 @@ import (
 const (
 	jobRefresh = "content.refresh" // derive what the files of the default branch say
 	jobFold    = "content.fold"    // fold a repository's small packs
-	jobCollect = "content.collect" // remove what no ref of a repository reaches any more
+	CollectJob = "content.collect" // remove what no ref of a repository reaches any more
 )
 
 type repoJob struct {

@@ -55,7 +55,7 @@ func New(d *db.DB, g *gitstore.Store, c *gitstore.Copies, x *xetstore.Store, r *
 	s.locks = filelock.New(d)
 	j.Register(jobRefresh, s.refreshJob)
 	j.Register(jobFold, s.foldJob)
-	j.Register(jobCollect, s.collectJob)
+	j.Register(CollectJob, s.collectJob)
 	return s
 }
 

@@ -19,7 +19,7 @@ func (s *Service) foldJob(ctx context.Context, payload json.RawMessage) error {
 	if err := json.Unmarshal(payload, &j); err != nil {
 		return err
 	}
-	if collecting, err := s.jobs.Running(ctx, jobCollect, j.RepoID); collecting || err != nil {
+	if collecting, err := s.jobs.Running(ctx, CollectJob, j.RepoID); collecting || err != nil {
 		return err
 	}
 	_, err := s.git.Fold(ctx, j.RepoID)
@@ -43,7 +43,7 @@ func (s *Service) FoldAll(ctx context.Context) error {
 	return nil
 }
 
-// collectPayload is what a job of jobCollect is about.
+// collectPayload is what a job of CollectJob is about.
 type collectPayload struct {
 	RepoID string    `json:"repo_id"`
 	Before time.Time `json:"before"` // what refs left later stays
@@ -70,7 +70,7 @@ func (s *Service) collectJob(ctx context.Context, payload json.RawMessage) error
 func (s *Service) CollectAll(ctx context.Context, keep time.Duration) error {
 	before := s.now().Add(-keep)
 	return s.eachDropped(ctx, before, func(id string) error {
-		return s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: jobCollect, DedupKey: id, Payload: collectPayload{id, before}})
+		return s.jobs.Enqueue(ctx, s.db, jobs.Job{Kind: CollectJob, DedupKey: id, Payload: collectPayload{id, before}})
 	})
 }
 

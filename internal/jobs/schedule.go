@@ -9,12 +9,13 @@ import (
 	"github.com/cairnhub/cairn/internal/errs"
 )
 
-const schedulePrefix = "every:"
+// SchedulePrefix begins the kind of a job that Every made.
+const SchedulePrefix = "every:"
 
 // Every has f run each interval, on one node at a time, first when the hub first starts. A run that fails is logged and
 // comes again at its next time. Call it before Run.
 func (q *Queue) Every(name string, interval time.Duration, f func(ctx context.Context) error) {
-	kind := schedulePrefix + name
+	kind := SchedulePrefix + name
 	q.Register(kind, func(ctx context.Context, _ json.RawMessage) error { return f(ctx) })
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -28,7 +28,7 @@ const (
 
 // Options are what tests change. The zero value is right.
 type Options struct {
-	Now func() time.Time // nil: time.Now
+	Now func() time.Time // nil: the database's
 }
 
 // Service is the device logins of one hub.

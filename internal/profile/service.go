@@ -22,7 +22,7 @@ type Deps struct {
 	// SetFullname changes the full name of a user, in the transaction.
 	SetFullname func(ctx context.Context, tx *db.Tx, userID, name string) error
 	Log         *slog.Logger
-	Now         func() time.Time // nil: time.Now
+	Now         func() time.Time // nil: the database's
 }
 
 // Service is the profiles of one hub. It is safe for concurrent use.

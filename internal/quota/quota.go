@@ -27,7 +27,7 @@ type Deps struct {
 	Repos Repos
 	// Record is told what a repository takes by now, in the transaction that changed it; nil: nobody is.
 	Record func(ctx context.Context, tx *db.Tx, repoID string, bytes int64) error
-	Now    func() time.Time // nil: time.Now
+	Now    func() time.Time // nil: the database's
 }
 
 // Service is the quotas of a hub.

@@ -42,7 +42,7 @@ type Deps struct {
 	Grace time.Duration
 	Keep  int64            // versions where the repository says nothing
 	Lost  time.Duration    // for how long what no commit names is kept
-	Now   func() time.Time // nil: time.Now
+	Now   func() time.Time // nil: the database's
 }
 
 // Service gives versions up.

@@ -25,7 +25,7 @@ type Deps struct {
 	DownloadWindow time.Duration    // within which the downloads of one client count as one; 0: an hour
 	Key            []byte           // seals cursors and hashes the clients that downloads are counted by; from the secret table
 	LFS            LFSDefaults      // all of them: configuration has the defaults
-	Now            func() time.Time // nil: time.Now
+	Now            func() time.Time // nil: the database's
 	KeepDeleted    time.Duration    // for how long a deleted repository may be brought back; 0: not at all
 }
 

@@ -20,7 +20,7 @@ type client struct {
 	ch      ssh.Channel
 	conn    *conn
 	in, out atomic.Int64 // bytes
-	moved   atomic.Int64 // unix nanoseconds of the last byte either way
+	moved   atomic.Int64 // the moment of the last byte either way
 
 	mu    sync.Mutex
 	waits int // reads and writes under way
@@ -28,7 +28,7 @@ type client struct {
 
 func newClient(c *conn, ch ssh.Channel) *client {
 	out := &client{ch: ch, conn: c}
-	out.moved.Store(time.Now().UnixNano())
+	out.moved.Store(moment())
 	out.Reader = bufio.NewReaderSize(raw{out}, 64<<10)
 	return out
 }
@@ -50,7 +50,7 @@ func (c *client) patiently(f func() (int, error)) (int, error) {
 	defer c.waiting(-1)
 	n, err := f()
 	if n > 0 {
-		c.moved.Store(time.Now().UnixNano())
+		c.moved.Store(moment())
 	}
 	return n, err
 }
@@ -64,13 +64,13 @@ func (c *client) watch(ctx context.Context, idle time.Duration) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
+		case <-tick.C:
 			c.mu.Lock()
 			waits := c.waits > 0
 			c.mu.Unlock()
 			if !waits {
-				c.moved.Store(now.UnixNano())
-			} else if now.Sub(time.Unix(0, c.moved.Load())) > idle {
+				c.moved.Store(moment())
+			} else if time.Duration(moment()-c.moved.Load()) > idle {
 				_ = c.ch.Close()
 				return
 			}

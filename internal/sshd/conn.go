@@ -13,7 +13,7 @@ import (
 type conn struct {
 	net.Conn
 	place *place
-	last  atomic.Int64 // unix nanoseconds of the last byte
+	last  atomic.Int64 // the moment of the last byte
 
 	mu       sync.Mutex
 	working  int  // commands that do not wait for the client
@@ -39,7 +39,12 @@ func (c *conn) addr() string {
 	return host
 }
 
-func (c *conn) touch() { c.last.Store(time.Now().UnixNano()) }
+// begun is what moments are counted from: by a clock that nobody sets, or its jump would hang up on every client.
+var begun = time.Now()
+
+func moment() int64 { return int64(time.Since(begun)) }
+
+func (c *conn) touch() { c.last.Store(moment()) }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
@@ -80,7 +85,7 @@ func (c *conn) watch(idle time.Duration) {
 		c.mu.Unlock()
 		if working {
 			c.touch()
-		} else if time.Since(time.Unix(0, c.last.Load())) > idle {
+		} else if time.Duration(moment()-c.last.Load()) > idle {
 			c.close()
 		}
 	}

@@ -68,7 +68,7 @@ const (
 
 // New makes a service that knows the keys of the accounts.
 func New(accounts *account.Service) *Service {
-	return &Service{accounts: accounts, now: time.Now,
+	return &Service{accounts: accounts, now: accounts.Now,
 		keys: lru.New[string, *signature.PGPKey](keyBytes), outcomes: lru.New[outcomeKey, Reason](outcomeBytes)}
 }
 

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	// Log hears of damaged bytes; nil: slog.Default().
 	Log *slog.Logger
-	// Now is the clock; nil: time.Now.
+	// Now is the clock; nil: the database's.
 	Now func() time.Time
 	// IndexCache and TermCache bound the memory of cached xorb indexes and term lists in bytes; 0: 32 MiB and 16 MiB.
 	IndexCache, TermCache int64

@@ -222,7 +222,8 @@ func TestTokensOverJumps(t *testing.T) {
 		if hash == "" {
 			t.Fatal("no Xet hash")
 		}
-		for _, back := range []time.Duration{0, clockHour, tenYears} {
+		var ahead string
+		for _, back := range []time.Duration{-tenYears, tenYears, clockHour, tenYears} {
 			h.jump(-back)
 			token := ok[struct {
 				AccessToken string
@@ -231,15 +232,20 @@ func TestTokensOverJumps(t *testing.T) {
 			if life := time.Unix(token.Exp, 0).Sub(h.App.DB().Now()); life < 10*time.Minute || life > 20*time.Minute {
 				t.Errorf("set back by %s: a token of %s", back, life)
 			}
-			asks := func() int {
-				return h.Do(nobody, "GET", "/v1/reconstructions/"+hash, nil, "Authorization", "Bearer "+token.AccessToken).Status
+			asks := func(token string) int {
+				return h.Do(nobody, "GET", "/v1/reconstructions/"+hash, nil, "Authorization", "Bearer "+token).Status
+			}
+			if back < 0 {
+				ahead = token.AccessToken
+			} else if got := asks(ahead); got != 401 {
+				t.Errorf("a token of a clock that was years ahead: %d", got)
 			}
 			for _, step := range []struct {
 				by   time.Duration
 				want int
 			}{{0, 200}, {10 * time.Minute, 200}, {-clockHour, 200}, {clockHour + 10*time.Minute, 401}, {-20 * time.Minute, 200}} {
 				h.jump(step.by)
-				if got := asks(); got != step.want {
+				if got := asks(token.AccessToken); got != step.want {
 					t.Errorf("set back by %s, then by %s: %d, not %d", back, step.by, got, step.want)
 				}
 			}

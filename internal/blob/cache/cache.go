@@ -65,7 +65,7 @@ type Store struct {
 	o      Options
 	log    *slog.Logger
 	turns  slot.Slots
-	broken atomic.Int64 // until this time, in nanoseconds, the disk is not used
+	broken atomic.Int64 // until this long after begun, in nanoseconds, the disk is not used
 
 	hits, misses, fetched, rotten, evicted, failures, waiting, readers atomic.Int64
 
@@ -194,13 +194,16 @@ func (c *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 	return &reader{c: c, ctx: ctx, key: key, o: o, at: off, end: off + n}, nil
 }
 
-func (c *Store) diskBroken() bool { return time.Now().UnixNano() < c.broken.Load() }
+// begun is what the time is counted from, by a clock that nobody sets back.
+var begun = time.Now()
+
+func (c *Store) diskBroken() bool { return int64(time.Since(begun)) < c.broken.Load() }
 
 // diskFailed leaves the disk alone for a time.
 func (c *Store) diskFailed(err error) error {
 	c.failures.Add(1)
 	if !c.diskBroken() {
-		c.broken.Store(time.Now().Add(brokenFor).UnixNano())
+		c.broken.Store(int64(time.Since(begun) + brokenFor))
 		c.log.Error("the cache of objects cannot use its disk: reads go to the store itself for a while", "folder", c.o.Dir, "error", err)
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) { // uploads need the room more

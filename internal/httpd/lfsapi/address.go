@@ -121,7 +121,7 @@ func (a *API) open(r *http.Request, operation string, right authz.Right) (g gran
 		return g, errAddress()
 	}
 	end, err := strconv.ParseInt(d.expires, 10, 64)
-	if err != nil || a.Now().Unix() >= end {
+	if err != nil || xetapi.Over(a.Now(), end, max(PartLife, a.Xet.URLTTL)) {
 		return g, errAddress()
 	}
 	if g, err = d.parse(); err != nil {

@@ -74,7 +74,7 @@ func (c *Credentials) of(r *http.Request) (out credential, ok bool, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &out)
 	}
-	if err != nil || c.now().Unix() >= out.Expires {
+	if err != nil || xetapi.Over(c.now(), out.Expires, uploadLife) {
 		return out, true, refused
 	}
 	return out, true, nil

@@ -83,7 +83,7 @@ func (a *API) listTokens(r *http.Request, who *account.Identity, p *tokensPage) 
 	}
 	names := ownerNames(who)
 	for _, t := range tokens {
-		item := tokenItem{Token: t, Kind: tokenKinds[t.Role], For: scopeWords(t.Scopes, names), Over: !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(time.Now())}
+		item := tokenItem{Token: t, Kind: tokenKinds[t.Role], For: scopeWords(t.Scopes, names), Over: !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(a.Accounts.Now())}
 		if id := clients[t.ID]; id != "" {
 			item.Program = "a program"
 			if c, known := oauth.ClientByID(id); known {
@@ -148,7 +148,7 @@ func (a *API) newToken(r *http.Request, form url.Values) (value string, err erro
 	n := account.NewToken{Name: form.Get("name"), Role: hub.TokenRole(form.Get("role")), By: httpd.Of(r).Actor}
 	for _, l := range tokenLives {
 		if l.Days == form.Get("life") && l.life > 0 {
-			n.ExpiresAt = time.Now().Add(l.life)
+			n.ExpiresAt = a.Accounts.Now().Add(l.life)
 		}
 	}
 	if n.Role == hub.TokenFineGrained {

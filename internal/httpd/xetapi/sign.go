@@ -38,6 +38,17 @@ func (s *Signer) Verify(signature string, fields ...string) bool {
 	return hmac.Equal([]byte(signature), []byte(s.Sign(fields...)))
 }
 
+// farOff is how much later than anything that is signed now something may end. A clock set back by an hour or a time zone
+// ends nothing that was signed before; what a clock that was years ahead has signed does not hold for years.
+const farOff = 24 * time.Hour
+
+// Over reports whether what was signed to hold until end, in unix seconds, does not hold at now. life is the longest that
+// anything of its kind is signed for.
+func Over(now time.Time, end int64, life time.Duration) bool {
+	left := time.Unix(end, 0).Sub(now)
+	return left <= 0 || left > life+farOff
+}
+
 // signWindows is of how many windows the life of an address is made. Its end is a multiple of the window, so that equal
 // questions within a window get equal addresses and caches along the way can help; it lives for at least two.
 const signWindows = 3
@@ -106,7 +117,7 @@ func (a *API) openGrant(hash string, q url.Values) (grant, error) {
 		return grant{}, errAddress()
 	}
 	end, err := strconv.ParseInt(expires, 10, 64)
-	if err != nil || a.Now().Unix() >= end {
+	if err != nil || Over(a.Now(), end, a.URLTTL) {
 		return grant{}, errAddress()
 	}
 	from, to, _ := strings.Cut(span, "-")

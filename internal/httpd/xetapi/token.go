@@ -88,7 +88,7 @@ func (a *API) parse(value string) (p payload, err error) {
 	if err != nil {
 		return p, errs.New(errs.Unauthenticated, "The Xet token is not valid. Ask the hub for a new one.")
 	}
-	if a.Now().Unix() >= p.Expires {
+	if Over(a.Now(), p.Expires, a.TokenTTL) {
 		return p, errs.New(errs.Unauthenticated, "The Xet token has expired. Ask the hub for a new one.")
 	}
 	return p, nil

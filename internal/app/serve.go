@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/backup"
 	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/fsck"
 	"github.com/cairnhub/cairn/internal/httpd/contract"
 	"github.com/cairnhub/cairn/internal/httpd/lfsapi"
@@ -82,6 +83,11 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	greet(out, cfg, ln.Addr(), first)
 	if door != nil {
 		door.greet(out, cfg)
+	}
+	if process.parent == nil && a.db.Dialect() == db.SQLite { // the folder's lock says that whoever ran jobs here is dead
+		if err := a.jobs.Orphan(ctx); err != nil {
+			return err
+		}
 	}
 	return a.run(ctx, servers, door, process)
 }

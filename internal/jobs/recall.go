@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"time"
+
+	"github.com/cairnhub/cairn/internal/errs"
 )
 
 const (
@@ -26,6 +28,13 @@ func (q *Queue) recall(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// Orphan ends all leases: for who knows that no other process runs jobs, since it has died. Its jobs are then run again at once,
+// and not when their leases are over. Were there one, it would lose its leases and jobs would run twice, as they may.
+func (q *Queue) Orphan(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, orphanJobs) // not 0: a job that waits under the same key stays another one
+	return errs.Wrap("jobs.Orphan", err)
 }
 
 // Recall does it once. It reads before it writes.

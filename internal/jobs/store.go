@@ -21,6 +21,7 @@ const (
 	failJob     = `UPDATE job SET lease_until = 0, failed_at = ?, last_error = ? WHERE id = ? AND lease_until = ?`
 	deleteJob   = `DELETE FROM job WHERE id = ? AND lease_until = ?`
 	hastenJob   = `UPDATE job SET run_at = ? WHERE kind = ? AND run_at > ? AND lease_until = 0`
+	orphanJobs  = `UPDATE job SET lease_until = 1 WHERE lease_until > 1 AND failed_at IS NULL`
 	countBeyond = `SELECT COUNT(*) FROM job WHERE run_at > ? AND lease_until = 0 AND failed_at IS NULL`
 	recallJobs  = `UPDATE job SET run_at = ? WHERE run_at > ? AND lease_until = 0 AND failed_at IS NULL`
 

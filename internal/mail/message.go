@@ -21,6 +21,9 @@ type Message struct {
 	To      string // one bare address
 	Subject string // one line
 	Text    string
+	// ID is the same each time that this message is sent, so that a mailbox can tell a repeat; empty: another one each time.
+	// The outbox sets it.
+	ID string
 	// Until is when the message is worth nothing any more, such as the end of the link in it: it is not sent after, and
 	// the queue forgets it. Zero: it stays worth sending.
 	Until time.Time

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -55,7 +57,7 @@ func New(q *jobs.Queue, o Options) *Outbox {
 func (b *Outbox) Delivers() bool { return b.delivers }
 
 // Enqueue has a message sent once the transaction has committed; given a *db.DB, at once. A message may arrive twice,
-// when a node dies between sending it and saying so.
+// when a node dies between sending it and saying so, and then has the same Message-ID.
 func (b *Outbox) Enqueue(ctx context.Context, on db.Queryer, m Message) error {
 	if err := m.check(); err != nil {
 		return err
@@ -89,6 +91,8 @@ func (b *Outbox) deliver(ctx context.Context, payload json.RawMessage) error {
 	if err != nil {
 		return errs.Wrap("mail.deliver", err)
 	}
+	sum := sha256.Sum256(waiting.Text) // with its nonce: of this message and of no equal one
+	m.ID = hex.EncodeToString(sum[:16])
 	return b.Send(ctx, m)
 }
 

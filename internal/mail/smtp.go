@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -115,7 +116,11 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		return err
 	}
 	msg.Subject(m.Subject)
-	msg.SetMessageID()
+	if _, domain, _ := strings.Cut(s.from.Address, "@"); m.ID == "" {
+		msg.SetMessageID()
+	} else {
+		msg.SetMessageIDWithValue(m.ID + "@" + domain)
+	}
 	msg.SetDate()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no out-of-office answers, please
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)

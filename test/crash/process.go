@@ -104,6 +104,9 @@ func (h *Hub) Start() (time.Duration, error) {
 			h.Token = v
 		}
 	}
+	if h.URL != "" && h.Listen != "" { // it may say another that it is known by
+		h.URL = "http://" + h.Listen
+	}
 	if h.URL == "" || h.Token == "" {
 		h.Kill()
 		return 0, fmt.Errorf("the hub did not start; its log:\n%s", h.Tail(40))

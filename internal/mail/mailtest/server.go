@@ -60,6 +60,7 @@ type Options struct {
 	Clear    bool                    // no TLS at all
 	Login    bool                    // only who signed in may send
 	Refuse   func(rcpt string) error // what RCPT answers
+	Taken    func(Mail)              // called with each mail that is kept, before the client is told so
 }
 
 // Server is a running SMTP server.
@@ -227,12 +228,19 @@ func (c *session) Data(r io.Reader) error {
 		return err
 	}
 	m.Text = strings.ReplaceAll(string(text), "\r\n", "\n")
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.mails = append(c.s.mails, m)
-	close(c.s.came)
-	c.s.came = make(chan struct{})
+	c.s.keep(m)
+	if c.s.o.Taken != nil {
+		c.s.o.Taken(m)
+	}
 	return nil
+}
+
+func (s *Server) keep(m Mail) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mails = append(s.mails, m)
+	close(s.came)
+	s.came = make(chan struct{})
 }
 
 func (c *session) Reset()        { c.mail = Mail{} }

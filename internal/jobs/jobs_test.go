@@ -253,6 +253,32 @@ func TestDeadWorkersJobIsTakenOver(t *testing.T) {
 	})
 }
 
+// Who knows that the process is dead which had jobs does not wait for their leases. A job that waits under the key of one that
+// was running stays another one.
+func TestOrphansRunAtOnce(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		dead, q := node(d, Options{Lease: time.Hour}), node(d, Options{Lease: time.Hour})
+		var ran atomic.Int64
+		for _, n := range []*Queue{dead, q} {
+			n.Register("work", func(context.Context, json.RawMessage) error { ran.Add(1); return nil })
+		}
+		enqueue(t, dead, Job{Kind: "work", DedupKey: "k"})
+		if c, err := dead.claim(t.Context()); err != nil || c == nil {
+			t.Fatal(c, err)
+		}
+		if n, err := q.RunDue(t.Context()); err != nil || n != 0 {
+			t.Fatalf("%d jobs of a process that may live were run: %v", n, err)
+		}
+		enqueue(t, q, Job{Kind: "work", DedupKey: "k"})
+		if err := q.Orphan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := q.RunDue(t.Context()); err != nil || n != 2 || ran.Load() != 2 {
+			t.Fatalf("%d jobs were run, not 2: %v", n, err)
+		}
+	})
+}
+
 func TestLeaseIsRenewed(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		var running, most, runs atomic.Int64

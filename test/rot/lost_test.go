@@ -25,8 +25,8 @@ func noise(seed uint64, n int) string {
 	return string(b)
 }
 
-// spoil flips a bit of one object of the store.
-func spoil(t *testing.T, h *testhub.Hub, prefix, suffix string) {
+// spoil flips a bit of one object of the store, and restore takes that back.
+func spoil(t *testing.T, h *testhub.Hub, prefix, suffix string) (restore func()) {
 	t.Helper()
 	s := h.App.Blobs()
 	list, err := s.List(t.Context(), prefix, "", 1000)
@@ -38,16 +38,20 @@ func spoil(t *testing.T, h *testhub.Hub, prefix, suffix string) {
 			continue
 		}
 		b, err := blob.GetBytes(t.Context(), s, o.Key, 1<<30)
-		if err == nil {
-			b[len(b)/2] ^= 4
-			err = errors.Join(s.Delete(t.Context(), o.Key), blob.PutBytes(t.Context(), s, o.Key, b))
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		flip := func() {
+			b[len(b)/2] ^= 4
+			if err := errors.Join(s.Delete(t.Context(), o.Key), blob.PutBytes(t.Context(), s, o.Key, b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		flip()
+		return flip
 	}
 	t.Fatal("nothing to spoil at", prefix)
+	return nil
 }
 
 func exit(err error) int {

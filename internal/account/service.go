@@ -24,6 +24,8 @@ type Membership struct {
 
 // Options connect the service to the layers beside it. The zero value serves tests.
 type Options struct {
+	// Hashes is how many passwords are hashed at once, each in 64 MiB; 0: 2.
+	Hashes int
 	// Orgs lists the organisations of a user for Whoami; nil: none.
 	Orgs func(ctx context.Context, userID string) ([]Membership, error)
 	// BeforeDelete are asked inside the transaction that deletes a user. Each refuses with a Conflict while the user
@@ -70,7 +72,7 @@ func New(d *db.DB, o Options) *Service {
 	if o.Now == nil {
 		o.Now = d.Now
 	}
-	s := &Service{db: d, o: o, turns: newTurns()}
+	s := &Service{db: d, o: o, turns: newTurns(o.Hashes)}
 	s.cache = newActorCache(d, o.Now, &s.generation)
 	s.tries = newThrottle(d, o.Now)
 	s.uses = newLastUses(d, o)

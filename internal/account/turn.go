@@ -46,8 +46,11 @@ type turns struct {
 	by      map[string]int
 }
 
-func newTurns() *turns {
-	return &turns{slots: make(chan struct{}, hashesAtOnce), by: map[string]int{}}
+func newTurns(atOnce int) *turns {
+	if atOnce <= 0 {
+		atOnce = hashesAtOnce
+	}
+	return &turns{slots: make(chan struct{}, atOnce), by: map[string]int{}}
 }
 
 // wait returns when it is somebody's turn; the caller ends it once.

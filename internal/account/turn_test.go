@@ -15,7 +15,7 @@ import (
 // One network with 60 connections, and ever fresh names, leaves places to sign in from everywhere else; many of them
 // together leave some to who is known.
 func TestS15OneNetworkDoesNotKeepEverybodyOut(t *testing.T) {
-	q := newTurns()
+	q := newTurns(0)
 	stranger := func(n int) turn { return strangerTurn(netip.AddrFrom4([4]byte{203, 0, 113, byte(n)})) }
 	for range hashesEach {
 		noError(t, q.enter(stranger(1)))
@@ -44,7 +44,7 @@ func TestS15OneNetworkDoesNotKeepEverybodyOut(t *testing.T) {
 }
 
 func TestTurnsAreGivenBack(t *testing.T) {
-	q := newTurns()
+	q := newTurns(0)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	var ends []func()

@@ -43,6 +43,7 @@ var Version = "dev"
 type App struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	memory   memory
 	db       *db.DB
 	blobs    blob.Store
 	ready    readiness
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*App, erro
 
 // OpenAt is Open by another clock than the machine's.
 func OpenAt(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*App, error) {
-	a := &App{cfg: cfg, log: log, clock: newClock(now)}
+	a := &App{cfg: cfg, log: log, memory: memoryLimit(), clock: newClock(now)}
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
@@ -130,9 +131,11 @@ func (a *App) build(ctx context.Context) error {
 	a.mail = mail.New(a.jobs, mail.Options{Sender: sender, Log: a.log, Now: a.db.Now})
 	a.quota = quota.New(quota.Deps{DB: a.db, Log: a.log, Defaults: a.quotaDefaults})
 	share := shareCache(cfg)
-	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: share.packs, Grow: a.quota.GrowPacks})
+	a.git = gitstore.New(a.db, a.blobs, gitstore.Options{CacheDir: filepath.Join(cfg.CacheDir, "git"), CacheBytes: share.packs, Grow: a.quota.GrowPacks,
+		ObjectCacheBytes: a.memory.cache(objects), StateBytes: a.memory.cache(catalogs), InlineCacheBytes: a.memory.cache(packs)})
 	a.copies = gitstore.NewCopies(a.git, gitstore.CopyOptions{Dir: filepath.Join(cfg.CacheDir, "git", "warm"), Bytes: share.copies})
-	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, RewriteBelow: rewriteBelow(cfg), Grow: a.quota.GrowLarge, Wanted: release.Wanted})
+	a.xet = xetstore.New(a.db, a.blobs, xetstore.Options{Log: a.log, Unfinished: cfg.Limits.Unfinished, RewriteBelow: rewriteBelow(cfg), Grow: a.quota.GrowLarge, Wanted: release.Wanted,
+		Uploads: a.memory.count(uploadsMost, uploadShare), IndexCache: a.memory.cache(indexes), TermCache: a.memory.cache(terms)})
 	a.accounts = account.New(a.db, a.accountOptions())
 	a.oauth = oauth.New(a.db, a.accounts, oauth.Options{})
 	mailKey, err := a.accounts.Secret(ctx, "mail")
@@ -166,7 +169,7 @@ func (a *App) build(ctx context.Context) error {
 // accountOptions are what accounts stand on and what they ask of those above them, which are there by the time of a call.
 func (a *App) accountOptions() account.Options {
 	return account.Options{
-		Orgs: a.orgs.OrgsOf, TokenLeaked: a.tokenLeaked, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
+		Hashes: a.memory.count(hashesMost, hashShare), Orgs: a.orgs.OrgsOf, TokenLeaked: a.tokenLeaked, Log: a.log, Site: a.site, Jobs: a.jobs, Mail: a.mail, URL: linkBase(a.cfg), SiteName: a.cfg.SiteName,
 		BeforeDelete: []func(context.Context, db.Queryer, string) error{a.orgs.CheckUserDelete, repo.CheckUserDelete, repo.ExpireDeleted, repo.DropLiker, profile.DropOwner, account.DropWords, filelock.DropUser, quota.DropOwner},
 		Renamed: func(ctx context.Context, tx *db.Tx, owner account.Owner, to string) error {
 			return a.repos.RenameOwner(ctx, tx, owner, to)

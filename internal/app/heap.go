@@ -29,7 +29,10 @@ func calmHeap() (started func()) {
 	was := debug.SetGCPercent(heapStart)
 	return func() {
 		debug.SetGCPercent(was)
-		time.AfterFunc(freeStarted, debug.FreeOSMemory)
+		time.AfterFunc(freeStarted, func() {
+			debug.FreeOSMemory()
+			forgetProgram()
+		})
 	}
 }
 

@@ -38,6 +38,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	a.memory.bound()
 	a.db.Share(process.parent != nil)
 	ln, err := process.listen(config.SocketHTTP, cfg.Listen)
 	if err != nil {

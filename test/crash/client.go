@@ -46,6 +46,9 @@ func NewClient(h *Hub) *Client {
 	return &Client{URL: h.URL, Token: h.Token, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 }
 
+// Sized is a body that says how many bytes it has; another reader's are sent without.
+type Sized interface{ Size() int64 }
+
 // Answer is a finished response. Status is 0 when the connection broke, with the reason in Err.
 type Answer struct {
 	Status int
@@ -110,6 +113,9 @@ func (c *Client) once(token, method, path string, body any, headers ...string) A
 	if err != nil {
 		return Answer{Err: err}
 	}
+	if b, ok := r.(Sized); ok {
+		req.ContentLength = b.Size()
+	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -150,7 +156,15 @@ func (c *Client) Complaints() []string {
 // The namespace of the administrator whom the first start makes.
 const owner = "admin"
 
-func api(repo string) string { return "/api/models/" + owner + "/" + repo }
+func api(repo string) string { return "/api/models/" + full(repo) }
+
+// full is a repository's path: of the administrator's own unless it names another namespace.
+func full(repo string) string {
+	if strings.Contains(repo, "/") {
+		return repo
+	}
+	return owner + "/" + repo
+}
 
 // CreateRepo makes a model repository.
 func (c *Client) CreateRepo(repo string) Answer {
@@ -244,6 +258,11 @@ func (c *Client) PutXorb(token, hash string, body any) Answer {
 	return c.do(token, http.MethodPost, "/v1/xorbs/default/"+hash, body)
 }
 
+// PutShard registers files whose xorbs were uploaded.
+func (c *Client) PutShard(token string, shard []byte) Answer {
+	return c.do(token, http.MethodPost, "/v1/shards", shard)
+}
+
 // PutXorbSlowly uploads one over a time.
 func (c *Client) PutXorbSlowly(token, hash string, body []byte, over time.Duration) Answer {
 	const steps = 20
@@ -264,7 +283,7 @@ func (c *Client) PutXorbSlowly(token, hash string, body []byte, over time.Durati
 
 // LFSAddress asks where an object may be put; it is empty when the hub has the object.
 func (c *Client) LFSAddress(repo string, sha string, size int) (string, Answer) {
-	a := c.Do(http.MethodPost, "/"+owner+"/"+repo+".git/info/lfs/objects/batch", map[string]any{
+	a := c.Do(http.MethodPost, "/"+full(repo)+".git/info/lfs/objects/batch", map[string]any{
 		"operation": "upload", "transfers": []string{"basic"}, "hash_algo": "sha256",
 		"objects": []any{map[string]any{"oid": sha, "size": size}}})
 	var b struct {
@@ -289,7 +308,7 @@ func (c *Client) PutLFS(repo string, data []byte) Answer {
 
 // Resolve downloads a file.
 func (c *Client) Resolve(repo, branch, path string) Answer {
-	return c.Do(http.MethodGet, "/"+owner+"/"+repo+"/resolve/"+url.PathEscape(branch)+"/"+path, nil)
+	return c.Do(http.MethodGet, "/"+full(repo)+"/resolve/"+url.PathEscape(branch)+"/"+path, nil)
 }
 
 // Entry is a file of a listing.

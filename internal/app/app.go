@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/audit"
 	"github.com/cairnhub/cairn/internal/authz"
@@ -96,6 +98,17 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.cfg.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("cache folder: %w", err)
 	}
+	// Both wait for the disk, or for other machines, and neither for the other.
+	var both errgroup.Group
+	both.Go(func() (err error) { a.blobs, err = openBlobs(ctx, a.cfg, a.log); return err })
+	both.Go(func() error { return a.openDatabase(ctx) })
+	if err = both.Wait(); err != nil && a.db != nil {
+		_ = a.db.Close()
+	}
+	return err
+}
+
+func (a *App) openDatabase(ctx context.Context) (err error) {
 	if err := db.AddChecksums(ctx, a.cfg.DatabaseURL); err != nil {
 		a.log.WarnContext(ctx, "the hub works without checksums of its database's pages; the next start tries again", "error", err)
 	}
@@ -103,13 +116,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.db.SetClock(a.clock.Now)
-	if err = a.db.Migrate(ctx); err == nil {
-		a.blobs, err = openBlobs(ctx, a.cfg, a.log)
-	}
-	if err != nil {
-		_ = a.db.Close()
-	}
-	return err
+	return a.db.Migrate(ctx)
 }
 
 // RenewChecksums takes the database's pages as they are; see db.RenewChecksums.

@@ -10,8 +10,8 @@ import (
 const checksumEvery = 16
 
 // BodyVerifier checks the stored body of a xorb, written to it in pieces of any length, against the xorb's index: each
-// header, the hash of each chunk once it is decoded, and checksums. It looks at chunks where they lie and copies only
-// those that two pieces share, so it takes little more than the hashing. It is used by one goroutine, and ended by Close.
+// header, the hash of each chunk once it is decoded, and checksums. It copies chunks only to where hashing is fast. It is used by
+// one goroutine, and ended by Close.
 type BodyVerifier struct {
 	index *Index
 	next  int // chunk
@@ -84,7 +84,7 @@ func (v *BodyVerifier) check(stored []byte) {
 	raw, err := v.buf.decode(h, payload)
 	if err != nil {
 		v.err = corruptErrorf("chunk %d: %v", i, err)
-	} else if ChunkHash(raw) != v.index.Chunks[i].Hash {
+	} else if ChunkHash(v.buf.aligned(raw)) != v.index.Chunks[i].Hash {
 		v.err = corruptErrorf("chunk %d: hash", i)
 	}
 }

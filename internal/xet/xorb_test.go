@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 func verifyBytes(b []byte, want Hash) (*Index, error) {
@@ -147,6 +149,9 @@ func TestVerifyXorbMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if err != nil || x.RawLen(0, MaxXorbChunks) != 1<<30 {
 		t.Fatal(err)
+	}
+	if program.Raced {
+		t.Skip("not measured: with the race detector a sync.Pool drops a part of what it is given, and buffers are made anew")
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 { // all that append ever took for the index, and the buffers
 		t.Errorf("took %d bytes", n)

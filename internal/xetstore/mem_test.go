@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cairnhub/cairn/internal/testhub/program"
 	. "github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 )
 
@@ -30,6 +31,7 @@ func TestUploadMemory(t *testing.T) {
 	}
 	wg.Wait()
 	grown := stop()
+	program.Cost(t)
 	t.Logf("%d MiB of heap", grown>>20)
 	if grown > 112<<20 { // 72 MiB are the blob store's blocks, which all uploads of the process share
 		t.Errorf("the heap grew by %d MiB", grown>>20)

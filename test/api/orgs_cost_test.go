@@ -8,6 +8,7 @@ import (
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
+	"github.com/cairnhub/cairn/internal/testhub/program"
 )
 
 // crowd adds users to one organisation, and organisations to one user, by the thousand.
@@ -52,6 +53,7 @@ func crowd(t *testing.T, h *testhub.Hub, orgName, user string, members, orgs int
 // What a request about an organisation costs in statements does not grow with its members, nor with the organisations of
 // the caller.
 func TestOrganizationCosts(t *testing.T) {
+	program.Cost(t)
 	each(t, func(t *testing.T, h *testhub.Hub) {
 		ann, bob, cid := h.User("ann"), h.User("bob"), h.User("cid")
 		h.Org("acme", ann, map[string]hub.Role{"bob": hub.RoleRead})

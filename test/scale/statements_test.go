@@ -1,6 +1,10 @@
 package scale
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cairnhub/cairn/internal/testhub/program"
+)
 
 // small is what a team has; the large hub has twenty times as much of everything.
 var small = Size{Users: 40, Orgs: 5, Repos: 300, Events: 200}
@@ -8,6 +12,7 @@ var small = Size{Users: 40, Orgs: 5, Repos: 300, Events: 200}
 // TestStatementsDoNotGrow: no list costs a statement a row and no check one a membership: each takes as many statements
 // on a hub twenty times as large.
 func TestStatementsDoNotGrow(t *testing.T) {
+	program.Cost(t)
 	for _, dialect := range engines {
 		t.Run(string(dialect), func(t *testing.T) {
 			few, many := fill(t, dialect, small), fill(t, dialect, small.Times(20))

@@ -42,7 +42,7 @@ test-go:
 race: export CGO_ENABLED = 1
 race:
 	test/setup.sh
-	$(GO) test -race -p 1 -timeout 60m $(TESTED) # without test/hostile, which measures what attacks cost
+	$(GO) test -race -p 1 -timeout 3h $(TESTED) # without test/hostile, which measures what attacks cost
 
 ## test-clients: huggingface_hub old and new, transformers, datasets, @huggingface/hub and others against a real hub, on both kinds of storage
 test-clients: build

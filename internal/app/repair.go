@@ -41,6 +41,11 @@ func Repair(ctx context.Context, cfg *config.Config, log *slog.Logger, o RepairO
 			}
 			opts.Replicas = append(opts.Replicas, r)
 		}
+		ends, err := a.addRowPacks(ctx, &opts)
+		defer ends()
+		if err != nil {
+			return err
+		}
 		found, err := a.findDamage(ctx, o, progress)
 		if err != nil {
 			return err

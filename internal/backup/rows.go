@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -235,6 +236,38 @@ func eachTable(ctx context.Context, s blob.Store, m *Manifest, table func(*db.Ta
 			return err
 		}
 	}
+}
+
+// errEnough ends a walk.
+var errEnough = errors.New("no more rows are wanted")
+
+// EachRow calls fn with the rows of one table of a copy; their values are in the order of t's columns. An error of fn ends it.
+func EachRow(ctx context.Context, s blob.Store, m *Manifest, table string, fn func(t *db.Table, values []any) error) error {
+	err := eachTable(ctx, s, m, func(t *db.Table, next db.Rows) error {
+		for {
+			values, ok, err := next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if t.Name != table {
+				continue
+			}
+			if err := fn(t, values); err != nil {
+				return err
+			}
+		}
+		if t.Name == table {
+			return errEnough
+		}
+		return nil
+	}, func([]db.Counter) error { return nil })
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // loadRows fills an empty database of the same schema with a copy's rows, and with what also adds, all or none.

@@ -21,7 +21,13 @@ import (
 // object by object from all that hold one: each is hashed before it is taken. What is damaged is replaced at once and
 // whole, or by a pack of another name in one transaction; a run that ends early is found as it is by the next.
 
-// Replica is where copies of blobs may be, under the same keys.
+// RowPackKey is what a replica is asked for where a pack lives in its row: by its SHA-1.
+func RowPackKey(hash string) string { return RowPackPrefix + hash }
+
+// RowPackPrefix is what those keys begin with. No blob has such a key.
+const RowPackPrefix = "git_pack/"
+
+// Replica is where copies of blobs may be, under the same keys, and of packs in rows under [RowPackKey].
 type Replica interface {
 	Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
 }
@@ -134,11 +140,15 @@ func (m *packMend) findWhole(ctx context.Context) (*packCopy, error) {
 				return c, err
 			}
 		}
-		for _, r := range m.o.Replicas {
-			replica := func(ctx context.Context) (io.ReadCloser, error) { return r.Open(ctx, m.p.PackKey, 0, -1) }
-			if c, err := m.try(ctx, FromReplica, replica); c != nil || err != nil {
-				return c, err
-			}
+	}
+	key := m.p.PackKey
+	if key == "" {
+		key = RowPackKey(m.p.Hash)
+	}
+	for _, r := range m.o.Replicas {
+		replica := func(ctx context.Context) (io.ReadCloser, error) { return r.Open(ctx, key, 0, -1) }
+		if c, err := m.try(ctx, FromReplica, replica); c != nil || err != nil {
+			return c, err
 		}
 	}
 	return m.tryTwins(ctx)

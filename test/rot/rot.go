@@ -53,14 +53,14 @@ func (f Flips) Run(t *testing.T, h *testhub.Hub) {
 	r := &run{Flips: f, t: t, h: h, alice: h.Member("alice", false), rng: rand.New(rand.NewPCG(12, uint64(f.Each)))}
 	r.furnish()
 	h.Sound()
-	replica := r.replicate()
+	from := []string{"file:" + r.replicate(), "file:" + r.backup()}
 	r.spoil()
 	r.ask(true)
 	r.find()
-	if out, err := h.Repair(app.RepairOptions{From: []string{"file:" + replica}, Data: true, Dry: true}); !exits(err, app.ExitDamage) {
+	if out, err := h.Repair(app.RepairOptions{From: from, Data: true, Dry: true}); !exits(err, app.ExitDamage) {
 		t.Errorf("dry run: %v\n%s", err, out)
 	}
-	out, err := h.Repair(app.RepairOptions{From: []string{"file:" + replica}, Data: true})
+	out, err := h.Repair(app.RepairOptions{From: from, Data: true})
 	if !exits(err, app.ExitRepaired) {
 		t.Errorf("repair: %v\n%s", err, out)
 	}
@@ -163,7 +163,9 @@ func (r *run) furnish() {
 			if err := h.App.DB().Get(r.t.Context(), &v.key, "SELECT id FROM repo WHERE name = ?", strings.TrimPrefix(id, "alice/")); err != nil {
 				r.t.Fatal(err)
 			}
-			h.JSON(r.alice, http.MethodPost, "/api/models/"+id+"/duplicate", map[string]any{"repository": id + "-twin"}, nil) // its replica
+		}
+		if kind == "small" { // others come back from the backup
+			h.JSON(r.alice, http.MethodPost, "/api/models/"+id+"/duplicate", map[string]any{"repository": id + "-twin"}, nil)
 		}
 		v.doors = append(v.doors, r.gitDoors(id, i, size)...)
 		r.add(v)
@@ -230,6 +232,16 @@ func (r *run) replicate() string {
 		if err != nil {
 			r.t.Fatal(err)
 		}
+	}
+	return dir
+}
+
+// backup is one in a folder. What lives in rows is in its catalogue alone.
+func (r *run) backup() string {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	if out, err := r.h.Backup(dir); err != nil {
+		r.t.Fatalf("backup: %v\n%s", err, out)
 	}
 	return dir
 }

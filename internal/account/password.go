@@ -27,31 +27,23 @@ type hashParams struct {
 
 var currentHash = hashParams{memory: hashMemory, passes: hashPasses, lanes: hashLanes}
 
-// lightHash is for passwords that the hub itself has drawn, of more than 100 random bits: no work makes those harder to
-// guess, and the first start of a hub need not wait for it.
-var lightHash = hashParams{memory: 1 << 10, passes: 1, lanes: hashLanes}
-
 // hashPassword checks a new password and makes its encoded hash. about are names that belong to the user.
 func (s *Service) hashPassword(ctx context.Context, t turn, password string, about ...string) (string, error) {
 	if err := checkNewPassword(password, about...); err != nil {
 		return "", err
 	}
-	return s.encodeHash(ctx, t, password, currentHash)
-}
-
-func (s *Service) encodeHash(ctx context.Context, t turn, password string, p hashParams) (string, error) {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt)
-	sum, err := s.derive(ctx, t, password, salt, p)
+	sum, err := s.derive(ctx, t, password, salt, currentHash)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.passes, p.lanes,
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashPasses, hashLanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
 }
 
 // checkPassword compares a password with an encoded hash. An empty or unreadable hash costs the same work and never
-// matches, so that time does not tell who has an account; nor does it tell whose hash is a light one.
+// matches, so that time does not tell who has an account.
 func (s *Service) checkPassword(ctx context.Context, t turn, password, encoded string) (bool, error) {
 	if len(password) > maxPassword {
 		password, encoded = "", ""
@@ -60,31 +52,21 @@ func (s *Service) checkPassword(ctx context.Context, t turn, password, encoded s
 	if !ok {
 		p, salt, want = currentHash, make([]byte, saltSize), make([]byte, hashSize)
 	}
-	work := []hashParams{p}
-	if p == lightHash {
-		work = append(work, currentHash)
-	}
-	got, err := s.derive(ctx, t, password, salt, work...)
+	got, err := s.derive(ctx, t, password, salt, p)
 	if err != nil {
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(got, want) == 1 && ok, nil
 }
 
-// derive gives the hash by the first of the work factors, after the work of all.
-func (s *Service) derive(ctx context.Context, t turn, password string, salt []byte, work ...hashParams) (first []byte, err error) {
+func (s *Service) derive(ctx context.Context, t turn, password string, salt []byte, p hashParams) ([]byte, error) {
 	end, err := s.turns.wait(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	s.hashed.Add(1)
-	for _, p := range work {
-		if sum := argon2.IDKey([]byte(password), salt, p.passes, p.memory, p.lanes, hashSize); first == nil {
-			first = sum
-		}
-	}
-	return first, nil
+	return argon2.IDKey([]byte(password), salt, p.passes, p.memory, p.lanes, hashSize), nil
 }
 
 // Hashes is the number of passwords that this process has hashed so far: what guessing costs the hub.

@@ -15,8 +15,8 @@ type FirstAdmin struct {
 	Token    string
 }
 
-// EnsureAdmin makes user admin with a write token when the hub has no user, and returns it with a password that is not kept
-// yet; nil when there is one. Of several nodes that start at once one gets it.
+// EnsureAdmin makes user admin with a password and a write token when the hub has no user, and returns them; nil when
+// it has one. Of several nodes that start at once one gets them.
 func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 	var users int64
 	if err := s.db.Get(ctx, &users, countUsers); err != nil || users > 0 {
@@ -24,7 +24,7 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 	}
 	const passwordLength = 20 // characters: 119 bits
 	first := &FirstAdmin{Name: "admin", Password: randomText(passwordLength), Token: randomToken()}
-	row, err := s.prepare(ctx, turn{}, NewUser{Name: first.Name, SiteAdmin: true})
+	row, err := s.prepare(ctx, turn{}, NewUser{Name: first.Name, Password: first.Password, SiteAdmin: true})
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +47,4 @@ func (s *Service) EnsureAdmin(ctx context.Context) (*FirstAdmin, error) {
 		return nil, errs.Wrap("account.EnsureAdmin", err)
 	}
 	return first, nil
-}
-
-// KeepPassword keeps the password of a first start, by which nobody could sign in before. It is work of its own: hashing
-// takes longer than all else that a start does.
-func (s *Service) KeepPassword(ctx context.Context, first *FirstAdmin) error {
-	hash, err := s.hashPassword(ctx, turn{}, first.Password, first.Name)
-	if err == nil {
-		_, err = s.db.Exec(ctx, keepPassword, hash, first.Name)
-	}
-	return errs.Wrap("account.KeepPassword", err)
 }

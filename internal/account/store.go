@@ -67,7 +67,6 @@ const (
 	enableUser    = `UPDATE users SET disabled_at = NULL WHERE id = ?`
 	setFullname   = `UPDATE users SET fullname = ? WHERE id = ?`
 	setPassword   = `UPDATE users SET password_hash = ? WHERE id = ?`
-	keepPassword  = `UPDATE users SET password_hash = ? WHERE name = ? AND password_hash = ''`
 	setEmail      = `UPDATE users SET email = ?, email_verified = ?, awaits_email = FALSE WHERE id = ?`
 	renameUser    = `UPDATE users SET name = ? WHERE id = ?`
 	deleteUser    = `DELETE FROM users WHERE id = ?`

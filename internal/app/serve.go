@@ -93,24 +93,6 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	return a.run(ctx, servers, door, process)
 }
 
-// welcome greets who started the hub; at the first start once the password that is shown is kept, while others are served.
-func (a *App) welcome(ctx context.Context, first *account.FirstAdmin, greet func()) (welcomed <-chan struct{}) {
-	done := make(chan struct{})
-	if first == nil {
-		greet()
-		close(done)
-		return done
-	}
-	go func() {
-		defer close(done)
-		if err := a.accounts.KeepPassword(context.WithoutCancel(ctx), first); err != nil {
-			a.log.Error("the password of the first start was not kept; 'cairn user reset-password admin' makes a link for a new one", "error", err)
-		}
-		greet()
-	}()
-	return done
-}
-
 // run serves until ctx ends, a listener fails or another process has taken over, beside the workers that outlive requests.
 func (a *App) run(ctx context.Context, servers []*server, door *sshDoor, process *process) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -182,8 +184,8 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func send(ts *testscript.TestScript, method, url, token, body string) (status string, answer []byte) {
-	req, err := http.NewRequest(method, url, bytes.NewBufferString(body))
+func send(ts *testscript.TestScript, method, address, token, body string) (status string, answer []byte) {
+	req, err := http.NewRequest(method, address, bytes.NewBufferString(body))
 	ts.Check(err)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -197,4 +199,26 @@ func send(ts *testscript.TestScript, method, url, token, body string) (status st
 	b, err := io.ReadAll(res.Body)
 	ts.Check(err)
 	return strconv.Itoa(res.StatusCode), b
+}
+
+// signIn signs in as a browser does, with the user and the password that a first start has printed: signin file.
+func signIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: signin file")
+	}
+	proofs := regexp.MustCompile(`(?m)^  user +(\S+)\n  password +(\S+)$`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if proofs == nil {
+		ts.Fatalf("%s names no user with a password", args[0])
+	}
+	form := url.Values{"username": {proofs[1]}, "password": {proofs[2]}}
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("URL")+"/login", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	res, err := http.DefaultTransport.RoundTrip(req) // which follows no redirect
+	ts.Check(err)
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusSeeOther || len(res.Cookies()) == 0 {
+		ts.Fatalf("signing in answers %s", res.Status)
+	}
 }

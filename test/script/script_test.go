@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"stop":    stop,
 			"drain":   drain,
 			"http":    request,
+			"signin":  signIn,
 			"exports": exports,
 			"capture": capture,
 		},

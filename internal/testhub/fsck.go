@@ -11,14 +11,7 @@ import (
 // Fsck looks through the hub's storage as the command does: beside the hub, with caches of its own.
 func (h *Hub) Fsck(o fsck.Options) *fsck.Report {
 	h.T.Helper()
-	c := *h.cfg
-	c.CacheDir = h.T.TempDir()
-	a, err := app.OpenAt(h.T.Context(), &c, h.logger(), h.now)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	defer a.Close()
-	r, err := a.Checker(o).Run(h.T.Context())
+	r, err := h.FsckSpoilt(o, func(string) {})
 	if err != nil {
 		h.T.Fatal(err)
 	}

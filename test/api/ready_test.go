@@ -11,11 +11,10 @@ import (
 	"github.com/cairnhub/cairn/internal/testhub"
 )
 
-// TestReadyFollowsTheStore (F5) takes the store away in several ways and gives it back. The process lives all the while.
-func TestReadyFollowsTheStore(t *testing.T) {
-	t.Parallel()
-	var p *blobtest.Proxy
-	h := testhub.NewScaled(t, func(c *config.Config) {
+// behindProxy is a hub on PostgreSQL and S3 that reaches its store through a proxy.
+func behindProxy(t *testing.T) (h *testhub.Hub, p *blobtest.Proxy) {
+	t.Helper()
+	h = testhub.NewScaled(t, func(c *config.Config) {
 		u, err := url.Parse(c.BlobURL)
 		if err != nil {
 			t.Fatal(err)
@@ -26,6 +25,13 @@ func TestReadyFollowsTheStore(t *testing.T) {
 		u.RawQuery = q.Encode()
 		c.BlobURL = u.String()
 	})
+	return h, p
+}
+
+// TestReadyFollowsTheStore (F5) takes the store away in several ways and gives it back. The process lives all the while.
+func TestReadyFollowsTheStore(t *testing.T) {
+	t.Parallel()
+	h, p := behindProxy(t)
 	ready := func() bool {
 		if a := get(h, nobody, "/healthz"); a.Status != 200 {
 			t.Errorf("not alive: %d", a.Status)

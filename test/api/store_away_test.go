@@ -5,13 +5,11 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/cairnhub/cairn/internal/blob/blobtest"
-	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/hub"
 	"github.com/cairnhub/cairn/internal/testhub"
 )
@@ -21,18 +19,7 @@ import (
 // it is there; what fails later can only be cut.
 func TestDownloadsFromAStoreThatFails(t *testing.T) {
 	t.Parallel()
-	var p *blobtest.Proxy
-	h := testhub.NewScaled(t, func(c *config.Config) {
-		u, err := url.Parse(c.BlobURL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q := u.Query()
-		p = blobtest.NewProxy(t, q.Get("endpoint"))
-		q.Set("endpoint", p.URL)
-		u.RawQuery = q.Encode()
-		c.BlobURL = u.String()
-	})
+	h, p := behindProxy(t)
 	alice := h.Member("alice", false)
 	h.CreateRepo(alice, hub.Model, "alice/m", false)
 	r := rand.New(rand.NewPCG(7, 7))

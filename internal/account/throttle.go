@@ -26,11 +26,11 @@ type limit struct {
 	noted  bool // the first try that is refused is noted, whether there is a user whose log it belongs to or not
 }
 
-// apart is more than the clocks of nodes differ.
-const apart = 5 * time.Minute
+// ClockSkew is more than the clocks of nodes differ.
+const ClockSkew = 5 * time.Minute
 
 // beyond is the end that no count of this limit has: what ends later was begun before the clock was set back, and is over.
-func (l limit) beyond(now time.Time) time.Time { return now.Add(l.window + apart) }
+func (l limit) beyond(now time.Time) time.Time { return now.Add(l.window + ClockSkew) }
 
 var (
 	loginLimit    = limit{loginTries, loginWindow, true}  // by what was typed as the name, and network

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
@@ -71,11 +70,8 @@ func apartFolder(cache string) (dir string, remove func(), err error) {
 
 // takeLock locks a file, if nobody has and it is still the one of its name.
 func takeLock(f *os.File) (bool, error) {
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("lock %s: %w", f.Name(), err)
+	if mine, err := tryLock(f); !mine {
+		return false, err
 	}
 	held, err := f.Stat()
 	if err != nil {

@@ -29,15 +29,25 @@ func lockFolder(dir string, handed int) (*os.File, error) {
 			return nil, err
 		}
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
+	mine, err := tryLock(f)
+	if err == nil && !mine {
 		b, _ := os.ReadFile(path)
-		return nil, fmt.Errorf("another cairn (process %s) already serves %s: stop it first, or choose another folder with --data", strings.TrimSpace(string(b)), dir)
+		err = fmt.Errorf("another cairn (process %s) already serves %s: stop it first, or choose another folder with --data", strings.TrimSpace(string(b)), dir)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
 	}
 	return f, nil
+}
+
+// tryLock locks an open file, unless another process has. The kernel drops the lock with the last process that has it open.
+func tryLock(f *os.File) (mine bool, err error) {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil || errors.Is(err, syscall.EWOULDBLOCK) {
+		return err == nil, nil
+	}
+	return false, fmt.Errorf("lock %s: %w", f.Name(), err)
 }
 
 // handedLock is the lock that was handed over, if it is that of the folder.

@@ -102,24 +102,18 @@ func (r *rowPacks) read(ctx context.Context) (err error) {
 		return err
 	}
 	r.at = map[hub.OID]span{}
-	return backup.EachRow(ctx, r.store, r.from, "git_pack", r.add)
+	return backup.EachRow(ctx, r.store, r.from, gitstore.PackTable, r.add)
 }
 
 // add keeps the pack of a row, if that has one.
 func (r *rowPacks) add(t *db.Table, values []any) error {
-	var id hub.OID
-	var pack []byte
-	for i, c := range t.Columns {
-		switch c.Name {
-		case "hash":
-			hash, _ := values[i].(string)
-			id, _ = hub.ParseOID(hash) // by any other name none is asked for
-		case "pack":
-			pack, _ = values[i].([]byte)
-		}
-	}
+	hash, pack := gitstore.PackOfRow(t, values)
 	if len(pack) == 0 {
 		return nil
+	}
+	id, err := hub.ParseOID(hash)
+	if err != nil {
+		return nil //nolint:nilerr // by such a name none is asked for
 	}
 	if _, err := r.file.WriteAt(pack, r.end); err != nil {
 		return err

@@ -60,7 +60,7 @@ func (d *DB) refuseNewer(ctx context.Context, files fs.FS) error {
 	return nil
 }
 
-// migrated says that every migration has run, which is how most starts find a database: they need no more than this query.
+// migrated says that every migration has run, which is how most starts find a database: they need no more than these two queries.
 func (d *DB) migrated(ctx context.Context, files fs.FS) (bool, error) {
 	have, err := d.SchemaVersion(ctx)
 	if err != nil || have == 0 {

@@ -2,7 +2,6 @@ package fsck_test
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/png"
 	"math/rand/v2"
@@ -41,24 +40,13 @@ func newWorld(t *testing.T, h *testhub.Hub) *world {
 	w := &world{Hub: h, t: t, alice: h.Member("alice", false)}
 	h.CreateRepo(w.alice, hub.Model, "alice/model", false)
 	h.CreateRepo(w.alice, hub.Dataset, "alice/data", true)
-	w.large(hub.Model, "alice/model", "dir/weights.bin", random(1, 300_000))
+	w.CommitLarge(w.alice, hub.Model, "alice/model", "dir/weights.bin", random(1, 300_000))
 	h.Commit(w.alice, hub.Model, "alice/model", "main", map[string]string{"README.md": "# hello\n", "a/b.txt": "text"})
-	w.large(hub.Dataset, "alice/data", "train.bin", random(2, 200_000))
+	w.CommitLarge(w.alice, hub.Dataset, "alice/data", "train.bin", random(2, 200_000))
 	h.Commit(w.alice, hub.Dataset, "alice/data", "main", map[string]string{"long.txt": random(3, 3_000_000)}) // a pack of its own in the store
 	w.picture()
 	w.get(&w.repo, "SELECT id FROM repo WHERE name = 'model'")
 	return w
-}
-
-// large uploads a file and commits it, then a version of it.
-func (w *world) large(t hub.RepoType, id, path, content string) {
-	w.t.Helper()
-	sha := w.Upload(w.alice, t, id, content)
-	body := `{"key":"header","value":{"summary":"add"}}` + "\n" +
-		fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`, path, sha, len(content)) + "\n"
-	if a := w.Do(w.alice, http.MethodPost, "/api/"+t.Plural()+"/"+id+"/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
-		w.t.Fatalf("commit: %d %s", a.Status, a.Body)
-	}
 }
 
 func (w *world) picture() {

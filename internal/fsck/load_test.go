@@ -105,7 +105,7 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	w.alice = w.Member("alice", false)
 	w.CreateRepo(w.alice, hub.Model, "alice/model", false)
 	for i := range each {
-		w.large(hub.Model, "alice/model", fmt.Sprintf("f%d.bin", i), random(uint64(i), 20_000))
+		w.CommitLarge(w.alice, hub.Model, "alice/model", fmt.Sprintf("f%d.bin", i), random(uint64(i), 20_000))
 	}
 	w.get(&w.repo, "SELECT id FROM repo WHERE name = 'model'")
 	xorbs := w.keys("xorbs/", "")

@@ -43,7 +43,7 @@ func TestRepairMarksWhatNoFileNeeds(t *testing.T) {
 		if out, err := h.Repair(app.RepairOptions{Data: true}); strings.Contains(out, "(moved)") || !strings.Contains(out, "unneeded") {
 			t.Errorf("again: %v\n%s", err, out)
 		}
-		w.large(hub.Model, "alice/model", "dir/weights.bin", random(1, 300_000))
+		w.CommitLarge(w.alice, hub.Model, "alice/model", "dir/weights.bin", random(1, 300_000))
 		a := w.Do(w.alice, http.MethodGet, "/alice/model/resolve/main/dir/weights.bin", nil)
 		if a.Status != http.StatusOK || string(a.Body) != random(1, 300_000) || w.marked() != 0 {
 			t.Errorf("sent again: %d, %d bytes, %d marked", a.Status, len(a.Body), w.marked())

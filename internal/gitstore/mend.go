@@ -25,7 +25,23 @@ import (
 func RowPackKey(hash string) string { return RowPackPrefix + hash }
 
 // RowPackPrefix is what those keys begin with. No blob has such a key.
-const RowPackPrefix = "git_pack/"
+const RowPackPrefix = PackTable + "/"
+
+// PackTable is the table of packs.
+const PackTable = "git_pack"
+
+// PackOfRow is the pack that lives in a row of that table, as a backup has it, and its SHA-1 in hex; nil: it has none.
+func PackOfRow(t *db.Table, values []any) (hash string, pack []byte) {
+	for i, c := range t.Columns {
+		switch c.Name {
+		case "hash":
+			hash, _ = values[i].(string)
+		case "pack":
+			pack, _ = values[i].([]byte)
+		}
+	}
+	return hash, pack
+}
 
 // Replica is where copies of blobs may be, under the same keys, and of packs in rows under [RowPackKey].
 type Replica interface {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/cairnhub/cairn/internal/account"
 	"github.com/cairnhub/cairn/internal/db"
 	"github.com/cairnhub/cairn/internal/errs"
 )
@@ -23,10 +24,6 @@ var (
 	typing = bound{"typed", 10, time.Minute}
 	asking = bound{"asked", 30, 10 * time.Minute}
 )
-
-// apart is more than the clocks of nodes differ: a count that ends as much later than one that begins now was begun before
-// the clock was set back, and is over.
-const apart = 5 * time.Minute
 
 // network is what an address is counted by.
 func network(addr netip.Addr) string {
@@ -52,7 +49,8 @@ func (s *Service) admit(ctx context.Context, b bound, whom ...string) error {
 			}
 			sum := sha256.Sum256([]byte(b.what + "\x00" + w))
 			key, ends := hex.EncodeToString(sum[:]), now.Add(b.window)
-			if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), key, ends.Add(apart).UnixMicro()); err != nil {
+			// A count that ends later than any that begins now was begun before the clock was set back, and is over.
+			if _, err := tx.Exec(ctx, purgeAttempts, now.UnixMicro(), key, ends.Add(account.ClockSkew).UnixMicro()); err != nil {
 				return err
 			}
 			if err := tx.Get(ctx, &row, countAttempt, key, ends.UnixMicro()); err != nil {

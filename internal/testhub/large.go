@@ -42,12 +42,14 @@ func (h *Hub) Upload(c Caller, t hub.RepoType, id, content string) string {
 	return sha
 }
 
-// CommitLarge uploads a large file and commits it to main.
-func (h *Hub) CommitLarge(c Caller, t hub.RepoType, id, path, content string) {
+// CommitLarge uploads a large file, commits it to main and returns its SHA-256.
+func (h *Hub) CommitLarge(c Caller, t hub.RepoType, id, path, content string) (sha string) {
 	h.T.Helper()
+	sha = h.Upload(c, t, id, content)
 	body := `{"key":"header","value":{"summary":"add"}}` + "\n" + fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`,
-		path, h.Upload(c, t, id, content), len(content)) + "\n"
+		path, sha, len(content)) + "\n"
 	if a := h.Do(c, http.MethodPost, "/api/"+t.Plural()+"/"+id+"/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
 		h.T.Fatalf("commit: %d %s", a.Status, a.Body)
 	}
+	return sha
 }

@@ -136,7 +136,9 @@ func (r *run) furnish() {
 	for i := range 2 * r.Each {
 		content, path := r.text(150_000), fmt.Sprintf("dir/%d.bin", i)
 		v := victim{kind: "xorb", tail: i >= r.Each, want: content, place: "datasets/alice/large: " + path + "@main"}
-		v.key = r.made("xorbs/", "", func() { v.doors = largeDoors("alice/large", path, r.large(path, content)) })
+		v.key = r.made("xorbs/", "", func() {
+			v.doors = largeDoors("alice/large", path, h.CommitLarge(r.alice, hub.Dataset, "alice/large", path, content))
+		})
 		r.add(v)
 	}
 	r.openGit()
@@ -180,18 +182,6 @@ func (r *run) furnish() {
 		v.place = v.key
 		r.add(v)
 	}
-}
-
-// large uploads and commits a large file, and returns its SHA-256.
-func (r *run) large(path, content string) string {
-	r.t.Helper()
-	sha := r.h.Upload(r.alice, hub.Dataset, "alice/large", content)
-	body := `{"key":"header","value":{"summary":"add"}}` + "\n" +
-		fmt.Sprintf(`{"key":"lfsFile","value":{"path":%q,"algo":"sha256","oid":%q,"size":%d}}`, path, sha, len(content)) + "\n"
-	if a := r.h.Do(r.alice, http.MethodPost, "/api/datasets/alice/large/commit/main", body, "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
-		r.t.Fatalf("commit: %d %s", a.Status, a.Body)
-	}
-	return sha
 }
 
 func (r *run) picture(who testhub.Caller, i int) {

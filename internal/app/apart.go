@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cairnhub/cairn/internal/config"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // A command beside a running hub has a folder of caches of its own in the node's, and a file beside it whose lock says that
@@ -46,42 +47,17 @@ func apart(ctx context.Context, cfg *config.Config, log *slog.Logger, f func(a *
 
 // apartFolder makes a folder that nobody else removes until remove is called or the process ends.
 func apartFolder(cache string) (dir string, remove func(), err error) {
-	for {
-		lock, err := os.CreateTemp(cache, apartPrefix+"*"+lockSuffix)
-		if err != nil {
-			return "", nil, err
-		}
-		if mine, err := takeLock(lock); !mine || err != nil { // who tidies was here before the lock was
-			_ = lock.Close()
-			if err != nil {
-				return "", nil, err
-			}
-			continue
-		}
-		dir := strings.TrimSuffix(lock.Name(), lockSuffix)
-		remove := func() { removeApart(dir, lock) }
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			remove()
-			return "", nil, err
-		}
-		return dir, remove, nil
-	}
-}
-
-// takeLock locks a file, if nobody has and it is still the one of its name.
-func takeLock(f *os.File) (bool, error) {
-	if mine, err := tryLock(f); !mine {
-		return false, err
-	}
-	held, err := f.Stat()
+	lock, err := tempfile.Named(cache, apartPrefix+"*"+lockSuffix)
 	if err != nil {
-		return false, err
+		return "", nil, err
 	}
-	named, err := os.Stat(f.Name())
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+	dir = strings.TrimSuffix(lock.Name(), lockSuffix)
+	remove = func() { removeApart(dir, lock) }
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		remove()
+		return "", nil, err
 	}
-	return err == nil && os.SameFile(held, named), err
+	return dir, remove, nil
 }
 
 // removeApart removes a folder whose lock the caller holds: the folder first, so that what is left of it, should
@@ -120,7 +96,7 @@ func removeUnlocked(dir string, log *slog.Logger) {
 	if err != nil {
 		return // its command has ended
 	}
-	if dead, err := takeLock(lock); err != nil || !dead {
+	if dead, err := tempfile.Lock(lock); err != nil || !dead {
 		_ = lock.Close()
 		return
 	}

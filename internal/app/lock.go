@@ -1,12 +1,12 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // lockFolder makes this process the only one that serves a data folder, whose node's caches and temporary files are then
@@ -29,7 +29,7 @@ func lockFolder(dir string, handed int) (*os.File, error) {
 			return nil, err
 		}
 	}
-	mine, err := tryLock(f)
+	mine, err := tempfile.Lock(f)
 	if err == nil && !mine {
 		b, _ := os.ReadFile(path)
 		err = fmt.Errorf("another cairn (process %s) already serves %s: stop it first, or choose another folder with --data", strings.TrimSpace(string(b)), dir)
@@ -39,15 +39,6 @@ func lockFolder(dir string, handed int) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// tryLock locks an open file, unless another process has. The kernel drops the lock with the last process that has it open.
-func tryLock(f *os.File) (mine bool, err error) {
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil || errors.Is(err, syscall.EWOULDBLOCK) {
-		return err == nil, nil
-	}
-	return false, fmt.Errorf("lock %s: %w", f.Name(), err)
 }
 
 // handedLock is the lock that was handed over, if it is that of the folder.

@@ -2,7 +2,9 @@ package gitstore_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/gitstore"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // counting counts the objects that are opened.
@@ -50,6 +53,32 @@ func TestDamagedCacheFile(t *testing.T) {
 		if b, err := r.BlobBytes(f.ctx, e.OID, 1<<20); err != nil || string(b) != text {
 			t.Fatalf("%d bytes, %v", len(b), err)
 		}
+	}
+}
+
+// TestBrokenFetchesGo: before it reads its first pack, a process has removed what one that was killed was fetching, and has
+// left what another is still at.
+func TestBrokenFetchesGo(t *testing.T) {
+	f := benchFixture(t)
+	f.commit(files{"a": "text"})
+	dir := t.TempDir()
+	f.ok(os.Mkdir(filepath.Join(dir, "packs"), 0o700))
+	dead := filepath.Join(dir, "packs", "fetch-1")
+	f.ok(os.WriteFile(dead, []byte("half"), 0o600))
+	alive, err := tempfile.Named(filepath.Dir(dead), "fetch-*")
+	f.ok(err)
+	defer alive.Close()
+	f.s = gitstore.New(f.db, f.blobs, gitstore.Options{InlineMax: 1, CacheDir: dir})
+	f.commit(files{"b": "text"})
+	e, err := f.open().Entry(f.ctx, f.tree(f.tip(main)), "a")
+	f.ok(err)
+	_, err = f.open().BlobBytes(f.ctx, e.OID, 1<<20)
+	f.ok(err)
+	if _, err := os.Stat(dead); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a broken fetch is left:", err)
+	}
+	if _, err := os.Stat(alive.Name()); err != nil {
+		t.Error("a fetch of another process:", err)
 	}
 }
 

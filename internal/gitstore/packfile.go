@@ -19,6 +19,7 @@ import (
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/git"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // packFiles are the large packs that this node keeps on its disk. Each is fetched once, checked against its SHA-1
@@ -29,12 +30,12 @@ type packFiles struct {
 	max   int64
 	bases *git.Bases // of the deltas of all of them
 	fetch singleflight.Group
+	tidy  func() // what an earlier process left, once and before the first pack
 
 	mu    sync.Mutex
 	open  map[string]*packFile // by blob key
 	order []*packFile          // oldest use first
 	bytes int64
-	swept bool
 }
 
 // packFile is an open pack. It is closed when the cache has dropped it and its last reader is done.
@@ -110,7 +111,7 @@ func (c *packFiles) load(ctx context.Context, p *pack) error {
 	if err != nil {
 		return err
 	}
-	c.sweep(dir)
+	c.tidy()
 	if f := c.use(p.packKey); f != nil { // loaded between the caller's look and this call
 		c.release(f)
 		return nil
@@ -162,16 +163,13 @@ func (c *packFiles) download(ctx context.Context, dir, path string, p *pack) err
 		return err
 	}
 	defer r.Close()
-	tmp, err := os.CreateTemp(dir, "fetch-*")
+	tmp, err := tempfile.Named(dir, fetchPattern)
 	if err != nil {
 		return &diskError{err}
 	}
+	defer tmp.Close()
 	defer os.Remove(tmp.Name())
-	_, err = io.Copy(ownDisk{tmp}, io.LimitReader(r, p.cat.PackSize()+1))
-	if e := tmp.Close(); err == nil && e != nil {
-		err = &diskError{e}
-	}
-	if err != nil {
+	if _, err := io.Copy(ownDisk{tmp}, io.LimitReader(r, p.cat.PackSize()+1)); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
@@ -273,30 +271,26 @@ func (c *packFiles) unorder(f *packFile) {
 	}
 }
 
-// freshFetch is how long ago a fetch was last written to that another process may still be at: at a restart the one before
-// serves on for a while.
-const freshFetch = 10 * time.Minute
+// fetchPattern names packs that are on their way.
+const fetchPattern = "fetch-*"
 
 // sweep removes the oldest files of an earlier process when they are more than may be kept, and its broken fetches.
 func (c *packFiles) sweep(dir string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.swept {
-		return
-	}
-	c.swept = true
 	var total int64
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			whole := filepath.Ext(path) == packExt
-			if info, err := d.Info(); err == nil {
-				total += info.Size()
-				whole = whole || time.Since(info.ModTime()) < freshFetch
-			}
-			if total > c.max || !whole {
-				_ = os.Remove(path)
-			}
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // what cannot be read is not counted, and the others are
 		}
-		return nil // what cannot be read is not counted, and the others are
+		if fetched, _ := filepath.Match(fetchPattern, d.Name()); fetched {
+			tempfile.RemoveDead(path) // at a restart the process before this one may still be at it
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			total += info.Size()
+		}
+		if total > c.max || filepath.Ext(path) != packExt {
+			_ = os.Remove(path)
+		}
+		return nil
 	})
 }

@@ -78,7 +78,7 @@ type packKey struct {
 	seq  int64
 }
 
-// New makes a store over a database and a blob store. It touches neither.
+// New makes a store over a database and a blob store. It touches neither. The cache folder is tidied in the background.
 func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	o = o.orDefault()
 	s := &Store{
@@ -91,7 +91,16 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	}
 	s.makeDir = sync.OnceValues(s.cacheDir)
 	s.files = newPackFiles(blobs, s.makeDir, o.CacheBytes)
+	s.files.tidy = sync.OnceFunc(s.tidyCache)
+	go s.files.tidy()
 	return s
+}
+
+// tidyCache removes what an earlier process left in the folder. One without a name is new.
+func (s *Store) tidyCache() {
+	if s.o.CacheDir != "" {
+		s.files.sweep(packDir(s.o.CacheDir))
+	}
 }
 
 // cacheDir makes the folder when it is first needed: a store that only reads rows needs none.

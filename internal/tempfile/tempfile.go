@@ -1,5 +1,5 @@
-// Package tempfile makes files that have no name, so that nothing is left of them however the process ends. It must not
-// know what they are for.
+// Package tempfile makes files of which nothing is left however the process ends: those without a name go with it, those
+// with one are removed by the next process, which sees that nobody has them open. It must not know what they are for.
 package tempfile
 
 import "os"

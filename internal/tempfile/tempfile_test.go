@@ -42,3 +42,54 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	_ = g.Close()
 }
+
+// TestDeadAreRemoved: what nobody has open goes, however young; what somebody writes stays, however old.
+func TestDeadAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Named(dir, "part-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	RemoveDead(f.Name())
+	if _, err := os.Stat(f.Name()); err != nil {
+		t.Fatal("a file that is being written:", err)
+	}
+	_ = f.Close()
+	RemoveDead(f.Name())
+	if _, err := os.Stat(f.Name()); !os.IsNotExist(err) {
+		t.Error("a file that nobody writes any more:", err)
+	}
+}
+
+// TestNamedBesideRemovals makes files while others remove what they hold for dead.
+func TestNamedBesideRemovals(t *testing.T) {
+	dir := t.TempDir()
+	whole := filepath.Join(t.TempDir(), "whole")
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			list, _ := os.ReadDir(dir)
+			for _, e := range list {
+				RemoveDead(filepath.Join(dir, e.Name()))
+			}
+		}
+	}()
+	for range 2000 {
+		f, err := Named(dir, "part-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(f.Name(), whole); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	close(stop)
+	<-done
+}

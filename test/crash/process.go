@@ -246,16 +246,23 @@ func (h *Hub) Tail(n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// Leftovers are the temporary files below the data folder that are older than the process that now runs.
-func (h *Hub) Leftovers() ([]string, error) {
-	all, err := h.Temporaries()
-	var old []string
-	for _, path := range all {
-		if info, err := os.Stat(path); err == nil && info.ModTime().Before(h.started) {
-			old = append(old, path)
+// Leftovers are the temporary files below the data folder that are older than the process that now runs and that it does
+// not remove: it does so in the background.
+func (h *Hub) Leftovers() (old []string, err error) {
+	for begun := time.Now(); time.Since(begun) < startTime; time.Sleep(20 * time.Millisecond) {
+		all, err := h.Temporaries()
+		if err != nil {
+			return nil, err
+		}
+		old = slices.DeleteFunc(all, func(path string) bool {
+			info, err := os.Stat(path)
+			return err != nil || !info.ModTime().Before(h.started)
+		})
+		if len(old) == 0 {
+			break
 		}
 	}
-	return old, err
+	return old, nil
 }
 
 // Temporaries are all temporary files below the data folder: those in a folder named tmp or upload, and those whose

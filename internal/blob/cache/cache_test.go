@@ -16,6 +16,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // memory is a Source of one's own making: package blobtest, which has the real ones, imports this package. It counts what
@@ -337,6 +338,28 @@ func TestStaysWithinItsBytesAndSurvivesRestarts(t *testing.T) {
 	eventually(t, "less", func() bool { return onDisk() <= room/4 })
 	if !bytes.Equal(read(t, small, "a", 0, -1), m.objects["a"]) {
 		t.Error("wrong bytes")
+	}
+}
+
+// TestBrokenFetchesGo: the next process removes what one that was killed was fetching, and leaves what another is still at.
+func TestBrokenFetchesGo(t *testing.T) {
+	dir := t.TempDir()
+	dead := filepath.Join(dir, "fetch-1")
+	if err := os.WriteFile(dead, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := tempfile.Named(dir, temporaryPattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	open(t, newMemory(), dir, 1<<20)
+	eventually(t, "the broken fetch to go", func() bool {
+		_, err := os.Stat(dead)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if _, err := os.Stat(alive.Name()); err != nil {
+		t.Error("a fetch of another process:", err)
 	}
 }
 

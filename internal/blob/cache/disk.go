@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // A block's file is its data, the CRC32C of each page of 16 KiB (4 bytes, little endian), and the CRC32C of those sums
@@ -20,7 +21,6 @@ const (
 	pageSize = 16 << 10
 
 	temporaryPattern = "fetch-*"
-	temporaryLife    = time.Hour // of those of a process that died
 )
 
 var (
@@ -148,12 +148,11 @@ func (c *Store) takeOver() {
 }
 
 func (c *Store) takeFile(path string, d fs.DirEntry) {
-	info, err := d.Info()
-	if err != nil {
+	if temporary, _ := filepath.Match(temporaryPattern, d.Name()); temporary {
+		tempfile.RemoveDead(path) // at a restart the process before this one may still be at it
 		return
 	}
-	temporary, _ := filepath.Match(temporaryPattern, d.Name())
-	if temporary && time.Since(info.ModTime()) > temporaryLife || !temporary && !c.enter(d.Name(), info.Size()) {
+	if info, err := d.Info(); err == nil && !c.enter(d.Name(), info.Size()) {
 		_ = os.Remove(path)
 	}
 }

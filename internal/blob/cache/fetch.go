@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/cairnhub/cairn/internal/errs"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // fetchBuffer is what a fetch reads and writes at once, a number of pages.
@@ -107,11 +108,9 @@ func (c *Store) store(b *block, from io.Reader, buf []byte) error {
 	if err != nil {
 		return c.diskFailed(err)
 	}
+	defer f.Close() // with its lasting name, and checked by its sums whenever it is read
 	size, err := writeBlock(f, b, from, buf)
 	c.fetched.Add(size)
-	if e := f.Close(); err == nil && e != nil {
-		err = fmt.Errorf("%w: %w", errWrite, e)
-	}
 	if err == nil {
 		if e := c.keep(b, f.Name(), size); e != nil {
 			err = fmt.Errorf("%w: %w", errWrite, e)
@@ -132,9 +131,9 @@ func (c *Store) store(b *block, from io.Reader, buf []byte) error {
 
 // temporary makes a file in the folder, and the folder if it was removed.
 func (c *Store) temporary() (*os.File, error) {
-	f, err := os.CreateTemp(c.o.Dir, temporaryPattern)
+	f, err := tempfile.Named(c.o.Dir, temporaryPattern)
 	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(c.o.Dir, 0o700) == nil {
-		return os.CreateTemp(c.o.Dir, temporaryPattern)
+		return tempfile.Named(c.o.Dir, temporaryPattern)
 	}
 	return f, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/spool"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 // Store is a blob.Store.
@@ -66,8 +67,7 @@ func (s *Store) Reach(ctx context.Context) error {
 // Local says that objects are files here.
 func (s *Store) Local() bool { return true }
 
-// removeLeftovers deletes temporary files that no living process holds. One that was made but not yet locked may go as
-// well: who makes it looks, and makes another.
+// removeLeftovers deletes temporary files that no living process holds.
 func (s *Store) removeLeftovers() error {
 	entries, err := os.ReadDir(s.temporary())
 	if err != nil {
@@ -78,26 +78,9 @@ func (s *Store) removeLeftovers() error {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		path := filepath.Join(s.temporary(), entry.Name())
-		f, err := os.Open(path)
-		if err != nil {
-			continue
-		}
-		if lock(f) == nil {
-			_ = os.Remove(path)
-		}
-		_ = f.Close()
+		tempfile.RemoveDead(filepath.Join(s.temporary(), entry.Name()))
 	}
 	return nil
-}
-
-// lock marks a temporary file as in use; the kernel frees it when the process ends.
-func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
-
-// removed reports whether an open file has no name any more.
-func removed(f *os.File) bool {
-	var st syscall.Stat_t
-	return syscall.Fstat(int(f.Fd()), &st) == nil && st.Nlink == 0
 }
 
 // Stat returns the object's size and the time of its upload.

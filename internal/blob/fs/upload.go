@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairnhub/cairn/internal/blob"
 	"github.com/cairnhub/cairn/internal/blob/spool"
+	"github.com/cairnhub/cairn/internal/tempfile"
 )
 
 type upload struct {
@@ -29,26 +30,12 @@ func (s *Store) Create(ctx context.Context) (blob.Upload, error) {
 	return u, nil
 }
 
-// createFile makes a temporary file that no other process takes for left over: it is locked, and still there.
 func (u *upload) createFile() (*os.File, error) {
-	for {
-		f, err := os.CreateTemp(u.store.temporary(), "upload-")
-		if err != nil {
-			return nil, err
-		}
-		err = lock(f)
-		if err == nil && removed(f) || errors.Is(err, syscall.EWOULDBLOCK) { // a process that starts was faster
-			_ = f.Close()
-			continue
-		}
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			return nil, err
-		}
+	f, err := tempfile.Named(u.store.temporary(), "upload-")
+	if err == nil {
 		u.name = f.Name()
-		return f, nil
 	}
+	return f, err
 }
 
 // Commit syncs the file, names it and syncs its folder.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/content"
@@ -42,9 +43,16 @@ const (
 
 var errJumped = errors.New("the clock has jumped: what is deleted by age waits")
 
+// evenly is how often the clock is compared with the even one, which takes a call of the system.
+const evenly = time.Second
+
 // clock is the hub's one clock.
 type clock struct {
 	read func() time.Time
+
+	born     time.Time
+	compared atomic.Int64 // the age at the last comparison with the even clock
+	steady   atomic.Int64 // the clock's offset to the age then
 
 	mu     sync.Mutex
 	offset time.Duration // of the clock to the even one
@@ -58,16 +66,31 @@ type clock struct {
 }
 
 func newClock(read func() time.Time) *clock {
-	return &clock{read: read, offset: offsetOf(read()), runs: map[int]context.CancelCauseFunc{}}
+	c := &clock{read: read, born: time.Now(), offset: offsetOf(read()), runs: map[int]context.CancelCauseFunc{}}
+	c.compare()
+	return c
 }
 
 func offsetOf(t time.Time) time.Duration { return time.Duration(t.UnixNano()) - even() }
 
-// Now is the time. Whoever meets a jump ends the collectors' work first.
+// Now is the time. Whoever meets a jump ends the collectors' work first: against the age of the process each call looks for
+// one, but that stands still while the machine sleeps.
 func (c *clock) Now() time.Time {
+	t, age := c.read(), time.Since(c.born)
+	moved := t.UnixNano() - int64(age) - c.steady.Load()
+	if time.Duration(moved).Abs() < jumpLeast && int64(age)-c.compared.Load() < int64(evenly) {
+		return t
+	}
+	return c.compare()
+}
+
+// compare is Now by the even clock.
+func (c *clock) compare() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.read()
+	t, age := c.read(), time.Since(c.born)
+	c.steady.Store(t.UnixNano() - int64(age))
+	c.compared.Store(int64(age))
 	offset := offsetOf(t)
 	jump := offset - c.offset
 	c.offset = offset

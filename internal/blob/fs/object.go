@@ -23,11 +23,14 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 	if off < 0 {
 		return nil, errors.New("negative offset")
 	}
-	f, err := os.Open(s.path(key))
-	if err != nil {
-		return nil, absent(key, err)
+	if n >= 0 && n <= shortRead {
+		return s.openShort(key, off, n)
 	}
-	if n, err = lengthOf(f, key, off, n); err == nil && off > 0 {
+	f, size, err := s.openSized(key)
+	if err != nil {
+		return nil, err
+	}
+	if n, err = lengthOf(size, key, off, n); err == nil && off > 0 {
 		_, err = f.Seek(off, io.SeekStart)
 	}
 	if err != nil {
@@ -38,20 +41,60 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 	return &object{f, n}, nil
 }
 
-// lengthOf is the length of the range of n bytes from off, or to the end when n < 0, if the file has it.
-func lengthOf(f *os.File, key string, off, n int64) (int64, error) {
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		err = blob.NotFound(key)
-	case off > info.Size(), n > info.Size()-off:
-		err = blob.TooShort(key, info.Size(), off, n)
-	case n < 0:
-		n = info.Size() - off
+func (s *Store) openShort(key string, off, n int64) (io.ReadCloser, error) {
+	path := s.path(key)
+	f := s.open.get(path)
+	if f == nil {
+		file, size, err := s.openSized(key)
+		if err != nil {
+			return nil, err
+		}
+		f = s.open.keep(path, file, size)
 	}
-	return n, err
+	if _, err := lengthOf(f.size, key, off, n); err != nil {
+		_ = s.open.release(f)
+		return nil, err
+	}
+	return &shortRange{&s.open, f, off, n}, nil
 }
+
+// openSized opens an object's file and tells how long it is.
+func (s *Store) openSized(key string) (f *os.File, size int64, err error) {
+	f, err = os.Open(s.path(key))
+	if err != nil {
+		return nil, 0, absent(key, err)
+	}
+	if size, err = sizeOf(f, key); err != nil {
+		_ = f.Close()
+		return nil, 0, err
+	}
+	return f, size, nil
+}
+
+func sizeOf(f *os.File, key string) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, blob.NotFound(key)
+	}
+	return info.Size(), nil
+}
+
+// lengthOf is the length of the range of n bytes from off, or to the end when n < 0, if an object of a size has it.
+func lengthOf(size int64, key string, off, n int64) (int64, error) {
+	if off > size || n > size-off {
+		return 0, blob.TooShort(key, size, off, n)
+	}
+	if n < 0 {
+		n = size - off
+	}
+	return n, nil
+}
+
+// Forget has the next read open the object's file anew: it may have been replaced.
+func (s *Store) Forget(key string) { s.open.drop(s.path(key)) }
 
 func (o *object) Read(p []byte) (int, error) {
 	if o.left <= 0 {

@@ -20,6 +20,7 @@ type Store struct {
 	blocks *spool.Blocks
 	sync   func(*os.File) error // fsync; tests look at the order
 	lazy   bool                 // nothing is synced
+	open   openFiles
 
 	mu      sync.Mutex
 	durable map[string]bool // folders known to outlive a power cut
@@ -33,7 +34,7 @@ func New(root string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, blocks: spool.NewBlocks(), sync: (*os.File).Sync, durable: map[string]bool{}}
+	s := &Store{root: root, blocks: spool.NewBlocks(), sync: (*os.File).Sync, durable: map[string]bool{}, open: openFiles{files: map[string]*openFile{}}}
 	for _, dir := range []string{s.temporary(), s.objects()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open the blob store: %w", err)
@@ -103,6 +104,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := check(ctx, key); err != nil {
 		return err
 	}
+	defer s.Forget(key)
 	err := syscall.Unlink(s.path(key))
 	if err == nil || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) {
 		return nil

@@ -20,8 +20,9 @@ const (
 )
 
 var (
-	_ blob.Uncached = (*Store)(nil)
-	_ blob.Filed    = (*Store)(nil)
+	_ blob.Uncached  = (*Store)(nil)
+	_ blob.Filed     = (*Store)(nil)
+	_ blob.Forgetter = (*Store)(nil)
 )
 
 // A block lies in two huge pages, where the system has them: the kernel pins every page of what it reads into, which for small
@@ -59,7 +60,11 @@ func (s *Store) OpenUncached(ctx context.Context, key string, off, n int64) (io.
 	if err != nil {
 		return nil, absent(key, err)
 	}
-	if n, err = lengthOf(f, key, off, n); err != nil {
+	size, err := sizeOf(f, key)
+	if err == nil {
+		n, err = lengthOf(size, key, off, n)
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}

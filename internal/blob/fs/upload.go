@@ -63,6 +63,7 @@ func (u *upload) Commit(ctx context.Context, key string) error {
 		return fmt.Errorf("name an upload: %w", spool.Full(err))
 	}
 	u.name = ""
+	u.store.Forget(key)
 	return u.store.syncFolder(folder)
 }
 

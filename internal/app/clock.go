@@ -43,8 +43,11 @@ const (
 
 var errJumped = errors.New("the clock has jumped: what is deleted by age waits")
 
-// evenly is how often the clock is compared with the even one, which takes a call of the system.
-const evenly = time.Second
+// The clock is compared with the even one, which takes a call of the system, once a second and when it was set.
+const (
+	evenly = time.Second
+	setBy  = 100 * time.Millisecond
+)
 
 // clock is the hub's one clock.
 type clock struct {
@@ -78,7 +81,7 @@ func offsetOf(t time.Time) time.Duration { return time.Duration(t.UnixNano()) - 
 func (c *clock) Now() time.Time {
 	t, age := c.read(), time.Since(c.born)
 	moved := t.UnixNano() - int64(age) - c.steady.Load()
-	if time.Duration(moved).Abs() < jumpLeast && int64(age)-c.compared.Load() < int64(evenly) {
+	if time.Duration(moved).Abs() < setBy && int64(age)-c.compared.Load() < int64(evenly) {
 		return t
 	}
 	return c.compare()
@@ -89,8 +92,6 @@ func (c *clock) compare() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, age := c.read(), time.Since(c.born)
-	c.steady.Store(t.UnixNano() - int64(age))
-	c.compared.Store(int64(age))
 	offset := offsetOf(t)
 	jump := offset - c.offset
 	c.offset = offset
@@ -100,6 +101,8 @@ func (c *clock) compare() time.Time {
 			end(errJumped)
 		}
 	}
+	c.steady.Store(t.UnixNano() - int64(age)) // last: until then, whoever reads the new time waits for the lock
+	c.compared.Store(int64(age))
 	return t
 }
 

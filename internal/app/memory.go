@@ -40,9 +40,9 @@ const (
 	hashesMost  = 2
 	hashShare   = 128 << 20 // for each password that is hashed, in 64 MiB
 
-	cachesMost = 464 << 20 // all that are below
+	cachesMost = 472 << 20 // all that are below
 	catalogs   = 256 << 20
-	objects    = 64 << 20 // and half as much for what is computed from them
+	objects    = 64 << 20 // and five eighths as much for what is computed from them
 	packs      = 64 << 20
 	indexes    = 32 << 20
 	terms      = 16 << 20

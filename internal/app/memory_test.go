@@ -11,9 +11,9 @@ func TestMemoryIsShared(t *testing.T) {
 		catalogs        int64
 	}{
 		{0, 0, 16, 2, catalogs},
-		{64 * mib, 32 * mib, 1, 1, catalogs * 32 / 928},
-		{256 * mib, 128 * mib, 4, 1, catalogs * 128 / 928},
-		{512 * mib, 384 * mib, 12, 2, catalogs * 384 / 928},
+		{64 * mib, 32 * mib, 1, 1, catalogs * 32 / 944},
+		{256 * mib, 128 * mib, 4, 1, catalogs * 128 / 944},
+		{512 * mib, 384 * mib, 12, 2, catalogs * 384 / 944},
 		{2048 * mib, 1638 * mib, 16, 2, catalogs},
 	} {
 		if got := memory(c.limit.heap()); got>>20 != c.heap>>20 {
@@ -25,7 +25,7 @@ func TestMemoryIsShared(t *testing.T) {
 		if got := c.limit.cache(catalogs); got != c.catalogs {
 			t.Errorf("%d MiB: %d bytes of catalogs, want %d", c.limit>>20, got, c.catalogs)
 		}
-		sum := c.limit.cache(catalogs) + c.limit.cache(objects)*3/2 + c.limit.cache(packs) + c.limit.cache(indexes) + c.limit.cache(terms)
+		sum := c.limit.cache(catalogs) + c.limit.cache(objects)*13/8 + c.limit.cache(packs) + c.limit.cache(indexes) + c.limit.cache(terms)
 		if c.limit > 0 && sum > c.limit.heap()/2 {
 			t.Errorf("%d MiB: caches of %d", c.limit>>20, sum>>20)
 		}

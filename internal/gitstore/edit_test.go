@@ -103,13 +103,17 @@ func gitApply(t *testing.T, dir string, fs files) {
 
 func (f *fixture) sameListing(dir string, root hub.OID, limit int) {
 	f.t.Helper()
-	want := gitIn(f.t, dir, nil, "-c", "core.quotePath=false", "ls-tree", "-r", "-t", "-z", "--format=%(objectmode) %(objectname) %(path)", root.String())
+	want := gitIn(f.t, dir, nil, "-c", "core.quotePath=false", "ls-tree", "-r", "-t", "-z", "--format=%(objectmode) %(objectname) %(objectsize) %(path)", root.String())
 	var got []string
 	for after := ""; ; {
 		page, next, err := f.open().Walk(f.ctx, root, gitstore.WalkOptions{Recursive: true, After: after, Limit: limit})
 		f.ok(err)
 		for _, e := range page {
-			got = append(got, fmt.Sprintf("%s %s %s\x00", e.Mode, e.OID, e.Path))
+			size := "-"
+			if !e.IsDir {
+				size = fmt.Sprint(e.Size)
+			}
+			got = append(got, fmt.Sprintf("%s %s %s %s\x00", e.Mode, e.OID, size, e.Path))
 		}
 		if after = next; after == "" {
 			break

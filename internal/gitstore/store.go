@@ -59,7 +59,8 @@ type Store struct {
 	states  *lru.Cache[string, *state]
 	objects *lru.Cache[objectKey, any] // *git.Tree, *git.Commit, *git.Tag
 	nodes   *lru.Cache[objectKey, *node]
-	facts   *lru.Cache[factKey, any] // what was computed once from immutable objects
+	facts   *lru.Cache[factKey, any]   // what was computed once from immutable objects
+	runs    *lru.Cache[runKey, []Info] // what listings show of files
 	inline  *lru.Cache[packKey, *git.PackReader]
 	files   *packFiles
 
@@ -87,6 +88,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 		objects: lru.New[objectKey, any](o.ObjectCacheBytes),
 		nodes:   lru.New[objectKey, *node](o.ObjectCacheBytes / 4),
 		facts:   lru.New[factKey, any](o.ObjectCacheBytes / 4),
+		runs:    lru.New[runKey, []Info](o.ObjectCacheBytes / 8),
 		inline:  lru.New[packKey, *git.PackReader](o.InlineCacheBytes),
 	}
 	s.makeDir = sync.OnceValues(s.cacheDir)

@@ -23,7 +23,7 @@ type Entry struct {
 	Mode    git.Mode
 	OID     hub.OID
 	Size    int64        // bytes of the blob; of a folder or a submodule 0
-	Pointer *git.Pointer // of an LFS file
+	Pointer *git.Pointer // of an LFS file; do not change it
 	IsDir   bool
 }
 
@@ -90,15 +90,19 @@ func (w *walker) folder(ctx context.Context, oid hub.OID, dir, after string, dep
 			return err
 		}
 	}
+	var files run
 	for ; i < t.Len() && !w.more; i++ {
 		if len(w.page) == w.limit {
 			w.more = true
 			return nil
 		}
+		if !files.holds(i) {
+			files = w.run(oid, t, i)
+		}
 		e := t.At(i)
-		w.emit(dir, e)
+		path := w.emit(dir, e, files.at(i))
 		if w.recursive && e.Mode.IsDir() {
-			if err := w.folder(ctx, e.OID, join(dir, e.Name), "", depth+1); err != nil {
+			if err := w.folder(ctx, e.OID, path, "", depth+1); err != nil {
 				return err
 			}
 		}
@@ -122,11 +126,9 @@ func (w *walker) resume(ctx context.Context, t *git.Tree, dir, after string, dep
 	return i + 1, nil
 }
 
-func (w *walker) emit(dir string, e git.TreeEntry) {
-	out := Entry{Path: join(dir, e.Name), Mode: e.Mode, OID: e.OID, IsDir: e.Mode.IsDir()}
-	if e.Mode.IsBlob() {
-		info, _ := blobInfo(w.st, e.OID)
-		out.Size, out.Pointer = info.Size, info.Pointer
-	}
-	w.page = append(w.page, out)
+// emit adds an entry to the page and returns its path.
+func (w *walker) emit(dir string, e git.TreeEntry, file Info) string {
+	path := join(dir, e.Name)
+	w.page = append(w.page, Entry{Path: path, Mode: e.Mode, OID: e.OID, Size: file.Size, Pointer: file.Pointer, IsDir: e.Mode.IsDir()})
+	return path
 }

@@ -154,6 +154,12 @@ func (t *Tree) At(i int) TreeEntry {
 	return TreeEntry{Name: string(name), Mode: m, OID: hub.OID(oid)}
 }
 
+// Look is entry i with its name within the tree's bytes; do not change it.
+func (t *Tree) Look(i int) (m Mode, name []byte, oid hub.OID) {
+	m, name, id := t.split(i)
+	return m, name, hub.OID(id)
+}
+
 // Name is the name of entry i, within the tree's bytes; do not change it.
 func (t *Tree) Name(i int) []byte {
 	_, name, _ := t.split(i)

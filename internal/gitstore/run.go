@@ -46,8 +46,8 @@ func (w *walker) run(oid hub.OID, t *git.Tree, i int) run {
 	f := run{from, make([]Info, min(runLength, t.Len()-from))}
 	whole := true
 	for k := range f.infos {
-		if e := t.At(from + k); e.Mode.IsBlob() {
-			info, ok := blobInfo(w.st, e.OID)
+		if mode, _, file := t.Look(from + k); mode.IsBlob() {
+			info, ok := blobInfo(w.st, file)
 			f.infos[k] = info
 			whole = whole && ok
 		}

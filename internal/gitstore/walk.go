@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -69,6 +70,7 @@ type walker struct {
 	recursive bool
 	limit     int
 	page      []Entry
+	paths     strings.Builder
 	more      bool // the page is full and an entry follows
 }
 
@@ -99,10 +101,12 @@ func (w *walker) folder(ctx context.Context, oid hub.OID, dir, after string, dep
 		if !files.holds(i) {
 			files = w.run(oid, t, i)
 		}
-		e := t.At(i)
-		path := w.emit(dir, e, files.at(i))
-		if w.recursive && e.Mode.IsDir() {
-			if err := w.folder(ctx, e.OID, path, "", depth+1); err != nil {
+		mode, name, id := t.Look(i)
+		e := Entry{Path: w.path(dir, name), Mode: mode, OID: id, IsDir: mode.IsDir()}
+		e.Size, e.Pointer = files.at(i).Size, files.at(i).Pointer
+		w.emit(e, t.Len()-i)
+		if w.recursive && e.IsDir {
+			if err := w.folder(ctx, id, e.Path, "", depth+1); err != nil {
 				return err
 			}
 		}
@@ -126,9 +130,35 @@ func (w *walker) resume(ctx context.Context, t *git.Tree, dir, after string, dep
 	return i + 1, nil
 }
 
-// emit adds an entry to the page and returns its path.
-func (w *walker) emit(dir string, e git.TreeEntry, file Info) string {
-	path := join(dir, e.Name)
-	w.page = append(w.page, Entry{Path: path, Mode: e.Mode, OID: e.OID, Size: file.Size, Pointer: file.Pointer, IsDir: e.Mode.IsDir()})
-	return path
+// manyEntries is how many are made room for when a folder's folders turn out to hold more than itself.
+const manyEntries = 1000
+
+// emit adds an entry to the page; more is how many its folder has from it on.
+func (w *walker) emit(e Entry, more int) {
+	if n := len(w.page); n == cap(w.page) {
+		if n > 0 {
+			more = max(more, manyEntries)
+		}
+		w.page = slices.Grow(w.page, min(more, w.limit-n))
+	}
+	w.page = append(w.page, e)
+}
+
+// pathRoom is the bytes of memory in which paths lie side by side.
+const pathRoom = 1 << 10
+
+// path is an entry's path from the root.
+func (w *walker) path(dir string, name []byte) string {
+	n := len(dir) + 1 + len(name)
+	if w.paths.Cap()-w.paths.Len() < n {
+		w.paths.Reset() // what was given out of it stays
+		w.paths.Grow(max(n, pathRoom))
+	}
+	from := w.paths.Len()
+	if dir != "" {
+		w.paths.WriteString(dir)
+		w.paths.WriteByte('/')
+	}
+	w.paths.Write(name)
+	return w.paths.String()[from:]
 }

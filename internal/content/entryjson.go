@@ -1,15 +1,15 @@
 package content
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 )
 
-// EncodeEntries is entries as a JSON array, byte for byte as encoding/json has it, in a third of the time: a folder of a
-// hundred thousand files is listed in a hundred pages of a thousand.
-func EncodeEntries(list []Entry) json.RawMessage {
-	const typical = 160 // bytes of one
-	b := append(make([]byte, 0, typical*(len(list)+1)), '[')
+// AppendEntries appends entries as a JSON array, byte for byte as encoding/json would, in a third of the time: a folder of
+// a hundred thousand files is listed in a hundred pages of a thousand.
+func AppendEntries(b []byte, list []Entry) []byte {
+	b = append(b, '[')
 	for i := range list {
 		if i > 0 {
 			b = append(b, ',')
@@ -21,13 +21,10 @@ func EncodeEntries(list []Entry) json.RawMessage {
 
 func (e *Entry) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"type":`...), e.Type)
-	b = appendString(append(b, `,"oid":`...), e.OID)
+	b = append(hex.AppendEncode(append(b, `,"oid":"`...), e.OID[:]), '"')
 	b = strconv.AppendInt(append(b, `,"size":`...), e.Size, 10)
 	if e.LFS != nil {
-		b = appendString(append(b, `,"lfs":{"oid":`...), e.LFS.OID)
-		b = strconv.AppendInt(append(b, `,"size":`...), e.LFS.Size, 10)
-		b = strconv.AppendInt(append(b, `,"pointerSize":`...), e.LFS.PointerSize, 10)
-		b = append(b, '}')
+		b = e.LFS.appendJSON(append(b, `,"lfs":`...))
 	}
 	if e.XetHash != "" {
 		b = appendString(append(b, `,"xetHash":`...), e.XetHash)
@@ -38,6 +35,16 @@ func (e *Entry) appendJSON(b []byte) []byte {
 		b = appendString(append(b, `,"title":`...), e.LastCommit.Title)
 		b = appendString(append(b, `,"date":`...), e.LastCommit.Date)
 		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+func (l *LFS) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"oid":`...), l.OID)
+	b = strconv.AppendInt(append(b, `,"size":`...), l.Size, 10)
+	b = strconv.AppendInt(append(b, `,"pointerSize":`...), l.PointerSize, 10)
+	if l.Lost {
+		b = append(b, `,"lost":true`...)
 	}
 	return append(b, '}')
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/cairnhub/cairn/internal/hub"
 )
 
-// Entry is a file or folder as tree and paths-info answer it.
+// Entry is a file or folder as tree and paths-info answer it; AppendEntries says how.
 type Entry struct {
-	Type       string      `json:"type"` // file, directory
-	OID        string      `json:"oid"`
-	Size       int64       `json:"size"`
-	LFS        *LFS        `json:"lfs,omitempty"`
-	XetHash    string      `json:"xetHash,omitempty"`
-	Path       string      `json:"path"`
-	LastCommit *LastCommit `json:"lastCommit,omitempty"`
+	Type       string // file, directory
+	OID        hub.OID
+	Size       int64
+	LFS        *LFS
+	XetHash    string // empty: none
+	Path       string
+	LastCommit *LastCommit
 }
 
 // LFS is the large file behind a pointer.
@@ -32,11 +32,7 @@ type LFS struct {
 }
 
 // LastCommit is the last commit that changed a path.
-type LastCommit struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
-	Date  string `json:"date"`
-}
+type LastCommit struct{ ID, Title, Date string }
 
 // ListOptions choose a page of a tree.
 type ListOptions struct {
@@ -123,7 +119,7 @@ func (s *Service) entries(ctx context.Context, snap *Snapshot, found []gitstore.
 }
 
 func entryOf(f gitstore.Entry) Entry {
-	e := Entry{Type: "file", OID: f.OID.String(), Size: f.Size, Path: f.Path}
+	e := Entry{Type: "file", OID: f.OID, Size: f.Size, Path: f.Path}
 	switch {
 	case f.IsDir:
 		e.Type, e.Size = "directory", 0

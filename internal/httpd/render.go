@@ -6,7 +6,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cairnhub/cairn/internal/authz"
 	"github.com/cairnhub/cairn/internal/errs"
@@ -106,7 +108,7 @@ func RenderHub(w http.ResponseWriter, r *http.Request, status int, e *errs.Error
 	body := map[string]any{}
 	maps.Copy(body, e.Detail)
 	body["error"] = e.Msg
-	writeJSON(w, r, status, "application/json; charset=utf-8", body)
+	writeJSON(w, r, status, jsonType, body)
 }
 
 // RenderLFS writes git-lfs's form: a JSON object with message.
@@ -126,22 +128,47 @@ func RenderText(w http.ResponseWriter, r *http.Request, status int, e *errs.Erro
 	}
 }
 
+const jsonType = "application/json; charset=utf-8"
+
 // JSON writes a value as the answer.
 func JSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
-	writeJSON(w, r, status, "application/json; charset=utf-8", v)
+	writeJSON(w, r, status, jsonType, v)
+	return nil
+}
+
+// buffers are used again for answers that are built in memory.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// bufferMost is the largest buffer that is kept: what a page of a thousand files takes several times.
+const bufferMost = 1 << 20
+
+// AppendedJSON answers JSON that encode appends to a buffer. The buffer serves later answers, too, so encode must not keep it.
+func AppendedJSON(w http.ResponseWriter, r *http.Request, encode func([]byte) []byte) error {
+	buf := buffers.Get().(*[]byte)
+	*buf = encode((*buf)[:0])
+	writeBody(w, r, http.StatusOK, jsonType, *buf)
+	if cap(*buf) <= bufferMost {
+		buffers.Put(buf)
+	}
 	return nil
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
-	b, done := v.(json.RawMessage) // encoded already
-	var err error
-	if !done {
-		b, err = json.Marshal(v)
-	}
+	b, err := json.Marshal(v)
 	if err != nil {
 		status, b = http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
 	}
+	writeBody(w, r, status, contentType, b)
+}
+
+// knownLength is from when on net/http would not find out by itself how long an answer is, and send it in chunks.
+const knownLength = 2 << 10
+
+func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType string, b []byte) {
 	w.Header().Set("Content-Type", contentType)
+	if len(b) > knownLength && r.Method != http.MethodHead {
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b)

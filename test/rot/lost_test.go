@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/app"
 	"github.com/cairnhub/cairn/internal/blob"
@@ -101,7 +102,19 @@ func TestRepairEndsFindings(t *testing.T) {
 		if out, err := h.Repair(app.RepairOptions{Data: true, Tombstone: true}); exit(err) != app.ExitDamage || open(t, h) != 0 {
 			t.Errorf("given up: %v, %d open\n%s", err, open(t, h), out)
 		}
+		for end := time.Now().Add(30 * time.Second); !listedAsLost(h, alice, "alice/m"); time.Sleep(50 * time.Millisecond) { // a node asks PostgreSQL now and then
+			if time.Now().After(end) {
+				t.Fatal("the listing does not say that the file is lost")
+			}
+		}
 	})
+}
+
+func listedAsLost(h *testhub.Hub, c testhub.Caller, id string) bool {
+	type entry struct{ LFS struct{ Lost bool } }
+	var tree []entry
+	h.JSON(c, http.MethodGet, "/api/models/"+id+"/tree/main", nil, &tree)
+	return slices.ContainsFunc(tree, func(e entry) bool { return e.LFS.Lost })
 }
 
 // What was given up as lost is a warning from then on: a backup is whole without it, and what is restored says so, too.

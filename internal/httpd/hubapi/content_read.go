@@ -46,7 +46,7 @@ func (a *API) tree(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	httpd.SetNext(w, r, next)
-	return httpd.JSON(w, r, http.StatusOK, content.EncodeEntries(list))
+	return httpd.AppendedJSON(w, r, func(b []byte) []byte { return content.AppendEntries(b, list) })
 }
 
 const maxPathsBody = 4 << 20
@@ -65,7 +65,7 @@ func (a *API) pathsInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpd.JSON(w, r, http.StatusOK, content.EncodeEntries(list))
+	return httpd.AppendedJSON(w, r, func(b []byte) []byte { return content.AppendEntries(b, list) })
 }
 
 func pathsOf(w http.ResponseWriter, r *http.Request) (paths []string, expand bool, err error) {

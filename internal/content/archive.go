@@ -56,7 +56,7 @@ func (s *Service) Archive(ctx context.Context, snap *Snapshot, o ArchiveOptions)
 		}
 		return f.check(o.Folder)
 	}
-	err = s.compute(ctx, func() error { return a.walk(ctx, look) })
+	err = inTurn(ctx, s.computing, func() error { return a.walk(ctx, look) })
 	a.ETag = hex.EncodeToString(id.Sum(nil)[:20])
 	return a, err
 }
@@ -129,7 +129,7 @@ func (a *Archive) large(ctx context.Context, page []gitstore.Entry) (map[hub.SHA
 // may.
 func (a *Archive) Write(ctx context.Context, w io.Writer) error {
 	turn := &turnWriter{ctx: ctx, w: w, turns: a.svc.packing}
-	if err := turn.take(); err != nil {
+	if err := turn.begin(); err != nil {
 		return err
 	}
 	defer turn.give()

@@ -191,23 +191,28 @@ func (p *Patch) Write(ctx context.Context, w io.Writer) error {
 
 // renamed joins deleted and added files that are one.
 func (s *Service) renamed(ctx context.Context, g *gitstore.Repo, files []patch.File) (out []patch.File, err error) {
-	err = s.compute(ctx, func() error {
+	err = inTurn(ctx, s.computing, func() error {
 		out, err = patch.Renames(files, renames, g.PatchBlobs(ctx))
 		return err
 	})
 	return out, err
 }
 
-// compute runs what takes a processor for a while; as many at once as there are processors. It must not wait for a client.
-func (s *Service) compute(ctx context.Context, work func() error) error {
-	return inTurn(ctx, s.computing, work)
-}
-
+// inTurn runs what takes a processor for a while; as many at once as there are processors. It must not wait for a client.
 func inTurn(ctx context.Context, turns slot.Slots, work func() error) error {
-	if err := turns.Take(ctx); err != nil {
-		return errs.Wrap("content.inTurn", err)
+	if err := take(ctx, turns, pageWait); err != nil {
+		return err
 	}
 	defer turns.Give()
+	return work()
+}
+
+// compute is inTurn for a piece of an answer that has begun: it waits for as long as others take.
+func (s *Service) compute(ctx context.Context, work func() error) error {
+	if err := s.computing.Take(ctx); err != nil {
+		return errs.Wrap("content.compute", err)
+	}
+	defer s.computing.Give()
 	return work()
 }
 

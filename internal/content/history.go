@@ -27,7 +27,7 @@ func (s *Service) Log(ctx context.Context, snap *Snapshot, o LogOptions) (commit
 			return nil, false, 0, err
 		}
 	}
-	err = s.compute(ctx, func() error {
+	err = inTurn(ctx, s.computing, func() error {
 		commits, more, err = snap.Git.Log(ctx, snap.Commit, gitstore.LogOptions{Path: o.Path, Skip: o.Page * o.Limit, Limit: o.Limit})
 		if err != nil {
 			return err

@@ -93,8 +93,8 @@ func (s *Service) DeleteLarge(ctx context.Context, actor hub.Actor, r *repo.Repo
 		}
 		return err
 	}
-	if err := s.rewriting.Take(ctx); err != nil {
-		return errs.Wrap("content.DeleteLarge", err)
+	if err := take(ctx, s.rewriting, workWait); err != nil {
+		return err
 	}
 	defer s.rewriting.Give()
 	// A long history takes longer than the patience of some proxies: what was begun is ended, so that asking again

@@ -82,8 +82,8 @@ func (s *Service) RangeStorage(ctx context.Context, r *repo.Repo, rev, since str
 	}
 	out.To = to.Commit
 	before := map[hub.SHA256]bool{}
-	if err := s.computing.Take(ctx); err != nil {
-		return out, errs.Wrap("content.RangeStorage", err)
+	if err := take(ctx, s.computing, pageWait); err != nil {
+		return out, err
 	}
 	defer s.computing.Give()
 	ctx, cancel := context.WithTimeout(ctx, storageTime)
@@ -151,8 +151,8 @@ func (s *Service) extent(ctx context.Context, repoID string, named map[hub.SHA25
 
 // Sharing is how much of what an owner's repositories store is the same.
 func (s *Service) Sharing(ctx context.Context, ownerID string) (xetstore.Sharing, error) {
-	if err := s.computing.Take(ctx); err != nil {
-		return xetstore.Sharing{}, errs.Wrap("content.Sharing", err)
+	if err := take(ctx, s.computing, pageWait); err != nil {
+		return xetstore.Sharing{}, err
 	}
 	defer s.computing.Give()
 	return s.xet.Sharing(ctx, ownerID)

@@ -3,10 +3,27 @@ package content
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/slot"
 )
+
+// How long a request waits for one of a few turns: for what a page shows, and for work that takes minutes. The turns of a
+// repository, in which what was sent becomes a commit, are waited for as long as the hub's own work before it takes.
+const (
+	pageWait = 20 * time.Second
+	workWait = time.Minute
+)
+
+// take waits for a turn and no longer; then it is errs.Unavailable. It is for the beginning of a request: what an answer
+// has begun with is not refused.
+func take(ctx context.Context, turns slot.Slots, wait time.Duration) error {
+	ctx, stop := context.WithTimeoutCause(ctx, wait, errs.New(errs.Unavailable,
+		"This node works on as many requests of this kind as it can; this one was not begun. Try again in a minute."))
+	defer stop()
+	return errs.Wrap("content.take", turns.Take(ctx))
+}
 
 const turnPiece = 256 << 10 // bytes that are gathered before a client is waited for
 
@@ -17,6 +34,13 @@ type turnWriter struct {
 	turns slot.Slots
 	buf   []byte
 	held  bool
+}
+
+// begin is take for the first time, before there is an answer.
+func (t *turnWriter) begin() error {
+	err := take(t.ctx, t.turns, pageWait)
+	t.held = err == nil
+	return err
 }
 
 func (t *turnWriter) take() error {

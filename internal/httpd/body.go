@@ -82,6 +82,8 @@ type idleBody struct {
 	io.ReadCloser
 	rc   *http.ResponseController
 	last time.Time
+
+	ended bool // to its end, or it broke
 }
 
 func (b *idleBody) Read(p []byte) (int, error) {
@@ -91,6 +93,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
+		b.ended = true
 		_ = b.rc.SetReadDeadline(time.Time{}) // the handler may work for as long as it must
 	}
 	return n, err

@@ -122,6 +122,9 @@ func RenderLFS(w http.ResponseWriter, r *http.Request, status int, e *errs.Error
 // RenderText writes plain text, as the Xet CAS and git do.
 func RenderText(w http.ResponseWriter, r *http.Request, status int, e *errs.Error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if r.Method != http.MethodHead {
+		w.Header().Set("Content-Length", strconv.Itoa(len(e.Msg)+1))
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write([]byte(e.Msg + "\n"))
@@ -161,12 +164,13 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType s
 	writeBody(w, r, status, contentType, b)
 }
 
-// knownLength is from when on net/http would not find out by itself how long an answer is, and send it in chunks.
+// knownLength is from when on net/http would not find out by itself how long an answer is, and send it in chunks. An error may
+// be sent before its handler has returned: see linger.
 const knownLength = 2 << 10
 
 func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType string, b []byte) {
 	w.Header().Set("Content-Type", contentType)
-	if len(b) > knownLength && r.Method != http.MethodHead {
+	if r.Method != http.MethodHead && (len(b) > knownLength || status >= http.StatusBadRequest) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	}
 	w.WriteHeader(status)

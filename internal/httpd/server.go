@@ -199,7 +199,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		s.o.Log.Warn("answer cut", "request", Of(r).ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	s.fail(w, r, err)
+	s.refuse(w, r, err)
 }
 
 // admit finds out who asks and whether they may.

@@ -30,7 +30,10 @@ type State struct {
 	errMsg string
 }
 
-type stateKey struct{}
+type (
+	stateKey    struct{}
+	exchangeKey struct{}
+)
 
 // Of gives the request's state. It is never nil behind New's handler.
 func Of(r *http.Request) *State {
@@ -57,6 +60,8 @@ func (x *exchange) Value(key any) any {
 	switch key {
 	case stateKey{}:
 		return &x.st
+	case exchangeKey{}:
+		return x
 	case event.OriginKey{}:
 		return &x.st.cause
 	case chi.RouteCtxKey:

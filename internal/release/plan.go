@@ -39,12 +39,34 @@ type Plan struct {
 // maxFiles bounds the large files of a repository that is looked through.
 const maxFiles = 1_000_000
 
-// Plan looks through a repository. A history or a store that is too large for that is errs.Unprocessable.
+// planWait is how long somebody waits for a turn to look through a repository, which may take others minutes.
+const planWait = time.Minute
+
+// Plan looks through a repository for somebody who waits for it. A history or a store that is too large for that is
+// errs.Unprocessable; when too many are looked through, it is errs.Unavailable.
 func (s *Service) Plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
+	waiting, stop := context.WithTimeoutCause(ctx, planWait, errs.New(errs.Unavailable,
+		"This node looks through as many histories as it can; this request was not begun. Try again in a few minutes."))
+	err := s.walks.Take(waiting)
+	stop()
+	if err != nil {
+		return nil, errs.Wrap("release.Plan", err)
+	}
+	defer s.walks.Give()
+	return s.plan(ctx, r)
+}
+
+// planLater is Plan for the hub's own work, which waits for its turn.
+func (s *Service) planLater(ctx context.Context, r *repo.Repo) (*Plan, error) {
 	if err := s.walks.Take(ctx); err != nil {
 		return nil, errs.Wrap("release.Plan", err)
 	}
 	defer s.walks.Give()
+	return s.plan(ctx, r)
+}
+
+// plan is called by who has a turn.
+func (s *Service) plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
 	walk, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	p := &Plan{Keep: s.keep(r), Acts: s.acts(r), Grace: s.Grace}

@@ -180,7 +180,7 @@ func (s *Service) once(ctx context.Context, repoID string, done *Released) (move
 	if idle, err := s.idle(ctx, r); idle || err != nil {
 		return false, err
 	}
-	p, err := s.Plan(ctx, r)
+	p, err := s.planLater(ctx, r)
 	if errs.Is(err, errs.Unprocessable) { // too large to be looked through: not again until it changes
 		seen := s.DB.Tx(ctx, func(tx *db.Tx) error {
 			if _, err := tx.Exec(ctx, deleteNotedAll, r.RowID); err != nil { // what is due would have it looked through again

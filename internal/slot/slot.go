@@ -15,13 +15,13 @@ type Slots chan struct{}
 // Of makes n places.
 func Of(n int) Slots { return make(Slots, n) }
 
-// Take waits for a place. The caller gives it back.
+// Take waits for a place. The caller gives it back. An error has the cause for which the context ended.
 func (s Slots) Take(ctx context.Context) error {
 	select {
 	case s <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for a turn: %w", ctx.Err())
+		return fmt.Errorf("wait for a turn: %w", context.Cause(ctx))
 	}
 }
 

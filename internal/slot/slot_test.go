@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestPlacesPerKey(t *testing.T) {
@@ -78,5 +79,17 @@ func TestTryDoesNotWait(t *testing.T) {
 	}
 	if len(slots.held) != 0 {
 		t.Error("something is left behind")
+	}
+}
+
+func TestTakeTellsWhyItStopped(t *testing.T) {
+	slots, busy := Of(1), errors.New("busy")
+	if err := slots.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeoutCause(t.Context(), time.Millisecond, busy)
+	defer stop()
+	if err := slots.Take(ctx); !errors.Is(err, busy) {
+		t.Error(err)
 	}
 }

@@ -19,10 +19,13 @@ type Expect struct {
 }
 
 // Ingest cuts plain bytes into chunks, stores them and gives the scope's repository the file, in one pass and in less than
-// 32 MiB. It waits for a turn as uploads of xorbs do. Bytes that are not what want says are errs.Invalid and leave no row
-// behind.
+// 32 MiB. It waits for a turn as uploads of xorbs do, but not as long. Bytes that are not what want says are errs.Invalid and
+// leave no row behind.
 func (s *Store) Ingest(ctx context.Context, sc Scope, r io.Reader, want Expect) (File, error) {
-	leave, err := s.enterUpload(ctx, sc)
+	if err := sc.checkSender(); err != nil {
+		return File{}, err
+	}
+	leave, err := s.enterUpload(ctx, sc.UserID, min(s.wait, plainTurnWait))
 	if err != nil {
 		return File{}, err
 	}

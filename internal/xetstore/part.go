@@ -40,12 +40,15 @@ const (
 )
 
 // PutPart stores a part and returns its tag. Equal bytes have equal tags. A part that comes again replaces the one before.
-// It waits for a turn as Ingest does. A body that is not exactly as long as stated is errs.Invalid and leaves no row behind.
+// It waits for a turn as PutXorb does. A body that is not exactly as long as stated is errs.Invalid and leaves no row behind.
 func (s *Store) PutPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag string, err error) {
 	if p.Upload == "" || p.Number < 1 || p.Number > MaxParts || p.Size < 1 {
 		return "", errs.New(errs.Invalid, "An upload has 1 to %d parts of at least a byte", MaxParts)
 	}
-	leave, err := s.enterUpload(ctx, sc)
+	if err := sc.checkSender(); err != nil {
+		return "", err
+	}
+	leave, err := s.enterUpload(ctx, sc.UserID, s.wait)
 	if err != nil {
 		return "", err
 	}
@@ -59,22 +62,6 @@ func (s *Store) PutPart(ctx context.Context, sc Scope, p Part, r io.Reader) (tag
 	}
 	s.sumAhead(ctx, p.Upload)
 	return h.String(), nil
-}
-
-// enterUpload waits for a turn among the uploads of the user and of all.
-func (s *Store) enterUpload(ctx context.Context, sc Scope) (leave func(), err error) {
-	if sc.UserID == "" || sc.RepoID == "" {
-		return nil, errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
-	}
-	done, err := s.users.Take(ctx, sc.UserID)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.uploads.Take(ctx); err != nil {
-		done()
-		return nil, err
-	}
-	return func() { s.uploads.Give(); done() }, nil
 }
 
 // checkUnfinished refuses more to who has left too much lying about: parts, and xorbs that no file was made of. What

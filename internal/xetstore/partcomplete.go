@@ -13,13 +13,15 @@ import (
 
 // CompleteParts makes a file of the parts of an upload and gives it to the scope's repository, if these are exactly the parts
 // that are here and their bytes are what sha and size say; else it is errs.Invalid and no file. partSize is the length of each
-// part but the last. A completion that ends early leaves the parts, and what it found out, for the next; one of an upload that
+// part but the last. It waits for turns as PutXorb does. A completion that ends early leaves the parts, and what it found out, for the next; one of an upload that
 // was completed finds the file there.
 func (s *Store) CompleteParts(ctx context.Context, sc Scope, upload string, sent []PartTag, sha hub.SHA256, size, partSize int64) (File, error) {
-	if sc.UserID == "" || sc.RepoID == "" {
-		return File{}, errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
+	if err := sc.checkSender(); err != nil {
+		return File{}, err
 	}
-	leave, err := s.summing.Take(ctx, upload)
+	waiting, stop := patience(ctx, s.wait)
+	leave, err := s.summing.Take(waiting, upload)
+	stop()
 	if err != nil {
 		return File{}, err
 	}
@@ -70,7 +72,10 @@ func (s *Store) completeParts(ctx context.Context, sc Scope, upload string, sent
 	if err := checkParts(parts, sent, want.Size, partSize); err != nil {
 		return File{}, err
 	}
-	if err := s.hashes.Take(ctx); err != nil {
+	waiting, stop := patience(ctx, s.wait)
+	err := s.hashes.Take(waiting)
+	stop()
+	if err != nil {
 		return File{}, err
 	}
 	sum, err := s.sumParts(ctx, upload, parts)
@@ -85,7 +90,7 @@ func (s *Store) completeParts(ctx context.Context, sc Scope, upload string, sent
 }
 
 func (s *Store) joinParts(ctx context.Context, sc Scope, upload string, parts []partRow, size int64, sum hub.SHA256) (File, error) {
-	leave, err := s.enterUpload(ctx, sc)
+	leave, err := s.enterUpload(ctx, sc.UserID, s.wait)
 	if err != nil {
 		return File{}, err
 	}

@@ -22,10 +22,10 @@ const unknownXorb = "Refused: the shard refers to a xorb that is not known here.
 // A repository that has a file already keeps it as it is, unless its bytes are damaged. What others have makes no difference, but for the space it takes.
 //
 // progress, if not nil, is called with bytes hashed, first with 0 when only the hashing is left to do; one call at a time. What the
-// client got wrong is errs.Invalid.
+// client got wrong is errs.Invalid; when too many others are verified, it is errs.Unavailable.
 func (s *Store) PutShard(ctx context.Context, sc Scope, r io.Reader, progress func(done, total int)) error {
-	if sc.UserID == "" || sc.RepoID == "" {
-		return errs.New(errs.Unauthenticated, "Uploads need a user and a repository")
+	if err := sc.checkSender(); err != nil {
+		return err
 	}
 	return errs.Wrap("xetstore.PutShard", s.putShard(ctx, sc, r, progress))
 }
@@ -37,7 +37,10 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	if err != nil {
 		return refused(err)
 	}
-	if err := s.shards.Take(ctx); err != nil {
+	waiting, stop := patience(ctx, s.wait)
+	err = s.shards.Take(waiting)
+	stop()
+	if err != nil {
 		return err
 	}
 	defer s.shards.Give()

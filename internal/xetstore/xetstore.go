@@ -24,6 +24,9 @@ type Options struct {
 	// Uploads is how many xorbs are verified at once, each in about 1 MiB beside the blob store's buffers; 0: 16. Half
 	// of them are open to each user, so that one on a slow line does not hold up the others.
 	Uploads int
+	// Wait is how long an upload that has not begun waits for its turn until it is refused; 0: 60 seconds, and 25 for a
+	// plain one.
+	Wait time.Duration
 	// Hashes is how many files are hashed at once for a claimed SHA-256; 0: 2.
 	Hashes int
 	// Unfinished bounds the bytes that a user's unfinished uploads take: parts, and xorbs that no shard has named yet; 0: 2 TB.
@@ -74,6 +77,7 @@ type Store struct {
 	users                   *slot.Keyed[string]   // uploads by user
 	commits                 *slot.Keyed[xet.Hash] // by xorb: one body per hash
 	summing                 *slot.Keyed[string]   // by upload in parts: one at its sum and completion
+	wait                    time.Duration
 	maxUnfinished           int64
 	skew                    time.Duration
 	rewriteBelow            int64 // percent
@@ -108,6 +112,7 @@ func New(d *db.DB, blobs blob.Store, o Options) *Store {
 	s.users = slot.PerKey[string](max(cap(s.uploads)/2, 1))
 	s.commits = slot.PerKey[xet.Hash](1)
 	s.summing = slot.PerKey[string](1)
+	s.wait = or(o.Wait, turnWait)
 	s.maxUnfinished = or(o.Unfinished, defaultUnfinished)
 	s.rewriteBelow = int64(o.RewriteBelow)
 	if s.rewriteBelow == 0 {

@@ -12,7 +12,8 @@ import (
 )
 
 // PutXorb stores a xorb that a client sends, once all of it is verified, and records that the scope's user had its
-// bytes. Malformed input and content that does not hash to hash are errs.Invalid.
+// bytes. Malformed input and content that does not hash to hash are errs.Invalid. Before anything is read it waits for a turn;
+// if that takes too long it is errs.Unavailable.
 //
 // inserted is false only if the scope knew the xorb already. When others have stored it, the answer and the work are
 // those of a new one, so that nobody learns by trying what other people have; the second copy is then thrown away.
@@ -20,18 +21,14 @@ func (s *Store) PutXorb(ctx context.Context, sc Scope, hash xet.Hash, r io.Reade
 	if sc.UserID == "" {
 		return false, errs.New(errs.Unauthenticated, "Uploads need a user")
 	}
-	done, err := s.users.Take(ctx, sc.UserID)
+	leave, err := s.enterUpload(ctx, sc.UserID, s.wait)
 	if err != nil {
 		return false, err
 	}
-	defer done()
+	defer leave()
 	if err := s.checkUnfinished(ctx, sc.UserID); err != nil {
 		return false, err
 	}
-	if err := s.uploads.Take(ctx); err != nil {
-		return false, err
-	}
-	defer s.uploads.Give()
 	ended := s.aheads.begin(sc, hash)
 	defer func() { ended(err == nil) }()
 	known, err := s.visible(ctx, s.db, sc, []xet.Hash{hash})

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +75,105 @@ func TestSmallMachine(t *testing.T) {
 	if n := group.kills(); n != 0 {
 		t.Errorf("%d processes were killed for want of memory", n)
 	}
+}
+
+// TestSmallMachineRefuses has a hub in such a group whose places for uploads are all held by clients that send a few bytes now
+// and then. Whoever comes then is told within a minute to come back, by LFS as by Xet; what has begun goes on; and when the
+// places are free, clients that come back get through.
+func TestSmallMachineRefuses(t *testing.T) {
+	const places, more, size = 4, 16, 48 << 20 // a group of this size has so many places, half of them for each user
+	group := newGroup(t, groupLimit)
+	h := crash.NewHub(t, filepath.Join(t.TempDir(), "data"))
+	h.Files, h.Under = 256, group.under()
+	h.MustStart(t)
+	s := newSmall(t, h, size)
+	slow := make([]*slowBody, places)
+	var held sync.WaitGroup
+	for i := range slow {
+		b := &slowBody{Reader: s.body(100 + i), fast: size / 2, held: make(chan struct{}), let: make(chan struct{})}
+		slow[i] = b
+		held.Go(func() {
+			who := i % 2
+			address, a := s.clients[who].LFSAddress(s.repos[who], s.lfsSHA(100+i), size)
+			if address != "" {
+				a = s.clients[who].Do(http.MethodPut, address, &sized{b, size})
+			}
+			if !a.OK() {
+				t.Errorf("an upload that had begun: %s", a)
+				return
+			}
+			s.acknowledge(who, fmt.Sprintf("slow%02d.bin", i), s.lfsSHA(100+i))
+		})
+	}
+	for _, b := range slow {
+		<-b.held // more than fits between the two: the hub reads it
+	}
+	begun := time.Now()
+	var refused atomic.Int32
+	all(more, func(i int) {
+		a := s.once(i + 1) // 0 is there
+		if a.Status == http.StatusServiceUnavailable {
+			refused.Add(1)
+		}
+		if a.Err != nil || a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+			t.Errorf("while all places are held: %s, Retry-After %q", a, a.Header.Get("Retry-After"))
+		}
+	})
+	t.Logf("%d of %d uploads refused with 503 within %.0f s while %d clients hold all places", refused.Load(), more, time.Since(begun).Seconds(), places)
+	for _, b := range slow {
+		close(b.let)
+	}
+	all(more, func(i int) {
+		if i++; i%2 == 0 {
+			s.putLFS(i)
+		} else {
+			s.putXet(i)
+		}
+	})
+	held.Wait()
+	t.Logf("then: %s", &s.tally)
+	s.check(t, h)
+	if n := group.kills(); n != 0 {
+		t.Errorf("%d processes were killed for want of memory", n)
+	}
+}
+
+// slowBody gives its first bytes at once and then a few each second, until it is let.
+type slowBody struct {
+	io.Reader
+	fast      int
+	held, let chan struct{}
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	switch {
+	case b.fast > 0:
+		n, err := b.Reader.Read(p[:min(len(p), b.fast)])
+		if b.fast -= n; b.fast == 0 {
+			close(b.held)
+		}
+		return n, err
+	default:
+		select {
+		case <-b.let:
+		case <-time.After(time.Second):
+			p = p[:min(len(p), 100)]
+		}
+		return b.Reader.Read(p)
+	}
+}
+
+// once is one attempt at an upload, by LFS or of a xorb.
+func (s *small) once(i int) crash.Answer {
+	who := i / 2 % 2
+	if i%2 == 0 {
+		return s.lfs(who, i)
+	}
+	token, a := s.clients[who].XetToken(s.repos[who], "write")
+	if !a.OK() {
+		return a
+	}
+	return s.clients[who].PutXorb(token, s.xet.Xorbs[0].Hash.String(), s.xet.Xorbs[0].Body)
 }
 
 // small are the two clients of TestSmallMachine and what they have sent.

@@ -2,8 +2,10 @@ package xetstoretest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,4 +95,26 @@ func Later(t testing.TB, e *Env, ahead time.Duration) *Env {
 	t.Helper()
 	return &Env{xetstore.New(e.DB, e.Blobs, xetstore.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now: func() time.Time { return time.Now().Add(ahead) }}), e.DB, e.Blobs}
+}
+
+// Stall has an upload of n bytes hold a place: it has sent all but the last byte. end sends that and returns what became of it.
+func Stall(t testing.TB, e *Env, sc xetstore.Scope, n int) (end func() error) {
+	t.Helper()
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.Ingest(context.Background(), sc, r, xetstore.Expect{Size: int64(n)})
+		_ = r.CloseWithError(err)
+		done <- err
+	}()
+	data := Random(uint64(n), n)
+	if _, err := w.Write(data[:n-1]); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceValue(func() error {
+		_, err := w.Write(data[n-1:])
+		return errors.Join(err, w.Close(), <-done)
+	})
+	t.Cleanup(func() { _ = end() })
+	return end
 }

@@ -59,6 +59,9 @@ func Sqlite(t *testing.T) *Door {
 	return open(t, xetstoretest.New(t, dbtest.New(t, db.SQLite), blobtest.FS(t)), true)
 }
 
+// On opens the doors on a store.
+func On(t *testing.T, e *xetstoretest.Env) *Door { return open(t, e, true) }
+
 // OnS3 opens the doors on SQLite and S3, and has clients fetch from there.
 func OnS3(t *testing.T) *Door {
 	return open(t, xetstoretest.New(t, dbtest.New(t, db.SQLite), blobtest.NewCached(t)), true, func(d *xetapi.Deps) { d.Direct = true })

@@ -37,6 +37,11 @@ type errSkipped string
 
 func (e errSkipped) Error() string { return string(e) }
 
+// errNote marks what works and should still not stay as it is; its text says why.
+type errNote string
+
+func (e errNote) Error() string { return string(e) }
+
 // checkup is one run of doctor. Later checks use what earlier ones have opened.
 type checkup struct {
 	cfg   *config.Config
@@ -68,6 +73,7 @@ func Doctor(ctx context.Context, cfg *config.Config, w io.Writer) error {
 		{"checksums", c.checksums},
 		{"store", c.store},
 		{"storage", c.storage},
+		{"backups", c.backups},
 		{"clock", c.clock},
 		{"address", c.address},
 		{"large requests", c.largeBody},
@@ -87,7 +93,10 @@ func (c *checkup) report(ctx context.Context, name string, run func(context.Cont
 	text, err := run(ctx)
 	mark := "ok"
 	var skipped errSkipped
+	var note errNote
 	switch {
+	case errors.As(err, &note):
+		mark, text = "note", note.Error()
 	case errors.As(err, &skipped):
 		mark, text = "skip", skipped.Error()
 	case err != nil:

@@ -13,7 +13,7 @@ func (a *App) storageMetrics() []prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read(a.git.Counters())) })
 	}
 	return append(a.cacheMetrics(), []prometheus.Collector{
-		scrubMetrics{a}, jobMetrics{a},
+		scrubMetrics{a}, jobMetrics{a}, copyMetrics{a},
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_db_statements_total", Help: "Statements that this node has run on the database."},
 			func() float64 { return float64(a.db.Statements()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cairn_password_hashes_total", Help: "Passwords that this node has hashed, to check or to keep them."},

@@ -81,6 +81,7 @@ func Run(ctx context.Context, h Hub, to Target, progress func(Progress)) (m *Man
 	}
 	if err == nil {
 		sound = true
+		h.remember(ctx, madeBackup, m)
 		err = l.buryDead(ctx)
 	}
 	if err == nil {

@@ -46,6 +46,7 @@ func Export(ctx context.Context, h Hub, keep int) (*Manifest, error) {
 	if err := m.write(ctx, h.Blobs); err != nil {
 		return nil, err
 	}
+	h.remember(ctx, madeCatalogue, m)
 	return m, h.dropExports(ctx, max(keep, 1))
 }
 

@@ -30,7 +30,7 @@ func fsckCommand() *cobra.Command {
 	f.BoolVar(&o.Data, "read-data", false, "read all stored bytes and hash them")
 	f.StringVar(&o.Subset, "read-data-subset", "", "read a part of them: 3/10 is the third of ten parts, 5% a random twentieth")
 	f.BoolVar(&o.SHA256, "sha256", false, "put each large file together and compare its SHA-256 with the recorded one")
-	f.StringVar(&o.Repo, "repo", "", "look at one repository: ns/name, datasets/ns/name, spaces/ns/name")
+	f.StringVar(&o.Repo, "repo", "", "look at one repository: ns/name, datasets/ns/name, spaces/ns/name, or the id of a deleted one")
 	f.BoolVar(&o.Orphans, "orphans", false, "list stored objects that no row names and that are older than a day")
 	f.BoolVar(&o.JSON, "json", false, "write each finding as a line of JSON, and a summary as the last")
 	return c

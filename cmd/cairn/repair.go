@@ -30,7 +30,7 @@ func repairCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.From, "from", nil, "a replica: a folder or S3 address with the same objects, or a backup; several are asked in order")
-	f.StringVar(&o.Repo, "repo", "", "repair one repository: ns/name, datasets/ns/name, spaces/ns/name")
+	f.StringVar(&o.Repo, "repo", "", "repair one repository: ns/name, datasets/ns/name, spaces/ns/name, or the id of a deleted one")
 	f.BoolVar(&o.Data, "read-data", false, "look for damage in all stored bytes, not in the structure alone")
 	f.BoolVar(&o.Dry, "dry-run", false, "change nothing, and say what would be done")
 	f.BoolVar(&o.Tombstone, "tombstone", false, "give up what nobody has: readers are told that it is lost")

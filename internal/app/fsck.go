@@ -14,6 +14,7 @@ import (
 	"github.com/cairnhub/cairn/internal/config"
 	"github.com/cairnhub/cairn/internal/errs"
 	"github.com/cairnhub/cairn/internal/fsck"
+	"github.com/cairnhub/cairn/internal/repo"
 )
 
 // FsckOptions are what the command line says.
@@ -36,11 +37,7 @@ func Fsck(ctx context.Context, cfg *config.Config, log *slog.Logger, o FsckOptio
 	return apart(ctx, cfg, log, func(a *App) error {
 		opts := fsck.Options{Data: o.Data || o.Subset != "", Subset: subset, SHA256: o.SHA256, Orphans: o.Orphans, Note: true}
 		if o.Repo != "" {
-			r, err := a.Repo(ctx, o.Repo)
-			if err != nil {
-				return err
-			}
-			if opts.Repo, err = a.repos.HeadOf(ctx, a.db, r.RowID); err != nil {
+			if opts.Repo, err = a.head(ctx, o.Repo); err != nil {
 				return err
 			}
 		}
@@ -50,6 +47,18 @@ func Fsck(ctx context.Context, cfg *config.Config, log *slog.Logger, o FsckOptio
 		stop()
 		return writeFound(ctx, c, r, err, o.JSON, w)
 	})
+}
+
+// head finds a repository by its path, or a deleted one that may be brought back by its id.
+func (a *App) head(ctx context.Context, name string) (*repo.Head, error) {
+	if h, err := a.repos.HeadOf(ctx, a.db, name); err != nil || h != nil && h.Deleted {
+		return h, err
+	}
+	r, err := a.Repo(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return a.repos.HeadOf(ctx, a.db, r.RowID)
 }
 
 // writeFound writes down and prints what a run found, also if it did not come to its end: what it has read is read.

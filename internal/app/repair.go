@@ -57,11 +57,7 @@ func Repair(ctx context.Context, cfg *config.Config, log *slog.Logger, o RepairO
 func (a *App) findDamage(ctx context.Context, o RepairOptions, progress io.Writer) (found []*fsck.Finding, err error) {
 	opts := fsck.Options{Data: o.Data, Note: !o.Dry}
 	if o.Repo != "" {
-		r, err := a.Repo(ctx, o.Repo)
-		if err != nil {
-			return nil, err
-		}
-		if opts.Repo, err = a.repos.HeadOf(ctx, a.db, r.RowID); err != nil {
+		if opts.Repo, err = a.head(ctx, o.Repo); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +77,7 @@ func (a *App) findDamage(ctx context.Context, o RepairOptions, progress io.Write
 }
 
 func (a *App) repair(ctx context.Context, o repair.Options, found []*fsck.Finding, asJSON bool, w io.Writer) error {
-	d := repair.Deps{DB: a.db, Git: a.git, Xet: a.xet, Profiles: a.profiles, Quota: a.quota, NameOf: a.repoPath, Log: a.log}
+	d := repair.Deps{DB: a.db, Git: a.git, Xet: a.xet, Profiles: a.profiles, Quota: a.quota, NameOf: a.affected, Log: a.log}
 	r, err := repair.Run(ctx, d, o, found, func(res *repair.Result) {
 		if asJSON {
 			b, _ := json.Marshal(res) // strings and numbers only
@@ -109,16 +105,9 @@ func (a *App) repair(ctx context.Context, o repair.Options, found []*fsck.Findin
 	return nil
 }
 
-// repoPath is the path of a repository; empty if it was deleted.
-func (a *App) repoPath(ctx context.Context, id string) (string, error) {
-	r, err := a.repos.Get(ctx, a.db, id)
-	if errs.Is(err, errs.NotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return r.ID().Path(), nil
+// affected names a repository by its id.
+func (a *App) affected(ctx context.Context, id string) (fsck.Affected, error) {
+	return fsck.Named(ctx, a.repos, a.db, id)
 }
 
 // replica is a blob store, or a backup, that holds copies of objects.

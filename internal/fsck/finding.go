@@ -95,8 +95,9 @@ func (k Kind) Advice() string {
 
 // Affected is a file, or a part of a history, that a finding touches.
 type Affected struct {
-	Repo     string `json:"repo"`               // ns/name, datasets/ns/name, spaces/ns/name; empty: the repository was deleted
+	Repo     string `json:"repo"`               // ns/name, datasets/ns/name, spaces/ns/name; empty: the repository is gone for good
 	RepoID   string `json:"repo_id"`            // its id
+	Deleted  bool   `json:"deleted,omitempty"`  // and may be brought back; Repo is what it was called
 	Path     string `json:"path,omitempty"`     // empty: all of the repository, or something without a path
 	Revision string `json:"revision,omitempty"` // a branch, a tag, or the first commit found that has it
 }

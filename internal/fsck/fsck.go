@@ -230,14 +230,18 @@ func (c *Checker) storage(ctx context.Context) error {
 
 // repoName names a repository by its id.
 func (c *Checker) repoName(ctx context.Context, id string) (Affected, error) {
-	return repoName(ctx, c.d.Repos, id)
+	return Named(ctx, c.d.Repos, c.d.DB, id)
 }
 
-func repoName(ctx context.Context, repos *repo.Service, id string) (Affected, error) {
-	names, err := repos.IDs(ctx, []string{id})
-	a := Affected{RepoID: id}
-	if name, ok := names[id]; ok {
-		a.Repo = name.Path()
+// Named is a repository by its id, as something that damage touches. One that was deleted has the name that it had.
+func Named(ctx context.Context, repos *repo.Service, q db.Queryer, id string) (Affected, error) {
+	h, err := repos.HeadOf(ctx, q, id)
+	if err != nil || h == nil {
+		return Affected{RepoID: id}, err
 	}
-	return a, err
+	return named(h), nil
+}
+
+func named(h *repo.Head) Affected {
+	return Affected{Repo: h.RepoID().Path(), RepoID: h.ID, Deleted: h.Deleted}
 }

@@ -24,7 +24,8 @@ import (
 // gigabyte of memory, and a repository of 250 TB.
 const maxRights = 4 << 20
 
-// allRepos looks at each repository for itself.
+// allRepos looks at each repository for itself, at deleted ones that may be brought back as at all others: that is no use when
+// their bytes have rotten.
 func (c *Checker) allRepos(ctx context.Context) error {
 	list := c.repoRows
 	if c.o.Repo != nil {
@@ -64,7 +65,7 @@ func (c *Checker) repo(ctx context.Context, h repo.Head) error {
 	if len(first.wrong) > 0 {
 		now, err := c.d.Repos.HeadOf(ctx, c.d.DB, h.ID)
 		if err != nil || now == nil {
-			return err // it was deleted
+			return err // it is gone for good
 		}
 		second, err := c.look(ctx, *now)
 		if err != nil {
@@ -130,7 +131,7 @@ func (l *repoLook) add(kind Kind, key, text string, affects ...Affected) {
 }
 
 // name is the repository as something that a finding touches.
-func (l *repoLook) name() Affected { return Affected{Repo: l.h.RepoID().Path(), RepoID: l.h.ID} }
+func (l *repoLook) name() Affected { return named(&l.h) }
 
 func (l *repoLook) at(s gitstore.Spot) Affected {
 	a := l.name()
@@ -375,11 +376,12 @@ func (l *repoLook) known(ctx context.Context) error {
 	return nil
 }
 
-// head compares what the repository's row says of its default branch with the branch, both read in one transaction.
+// head compares what the repository's row says of its default branch with the branch, both read in one transaction. A deleted
+// one has no such row.
 func (l *repoLook) head(ctx context.Context) error {
 	return l.c.d.DB.Tx(ctx, func(tx *db.Tx) error {
 		h, err := l.c.d.Repos.HeadOf(ctx, tx, l.h.ID)
-		if err != nil || h == nil {
+		if err != nil || h == nil || h.Deleted {
 			return err
 		}
 		oid, found, err := l.c.d.Git.Ref(ctx, tx, h.ID, "refs/heads/"+h.DefaultBranch)

@@ -115,12 +115,12 @@ func keep(ctx context.Context, d *db.DB, f *Finding, now int64, told bool) (isNe
 	return isNew, errs.Wrap("fsck.keep", err)
 }
 
-// repositories are the names of those that are touched, each once, or the ids of deleted ones.
+// repositories are the names of those that are touched, each once, or the ids of those that are gone for good.
 func repositories(affects []Affected) []string {
 	names := []string{}
 	for _, a := range affects {
-		name := a.Repo
-		if name == "" {
+		name := a.Repository()
+		if a.Repo == "" {
 			name = a.RepoID
 		}
 		if n := len(names); n == 0 || names[n-1] != name {

@@ -59,12 +59,20 @@ func (f *Finding) writeText(w io.Writer) {
 	}
 }
 
+// Repository is the repository in words.
+func (a Affected) Repository() string {
+	switch {
+	case a.Repo == "":
+		return "deleted repository " + a.RepoID
+	case a.Deleted:
+		return a.Repo + " (deleted)"
+	}
+	return a.Repo
+}
+
 // String is the place as people write it: ns/name, path@revision.
 func (a Affected) String() string {
-	s := a.Repo
-	if s == "" {
-		s = "deleted repository " + a.RepoID
-	}
+	s := a.Repository()
 	switch {
 	case a.Path != "":
 		return s + ": " + a.Path + "@" + a.Revision

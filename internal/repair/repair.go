@@ -30,8 +30,8 @@ type Deps struct {
 	Xet      *xetstore.Store
 	Profiles *profile.Service
 	Quota    *quota.Service
-	// NameOf is the path of a repository by its id; empty if it was deleted.
-	NameOf func(ctx context.Context, repoID string) (string, error)
+	// NameOf names a repository by its id.
+	NameOf func(ctx context.Context, repoID string) (fsck.Affected, error)
 	Log    *slog.Logger
 }
 
@@ -248,23 +248,23 @@ func (j *job) rows(ctx context.Context, found []*fsck.Finding) error {
 
 // affected are the places of files in words.
 func (j *job) affected(ctx context.Context, files []xetstore.Affected) (out []fsck.Affected, more int, err error) {
-	names := map[string]string{}
+	names := map[string]fsck.Affected{}
 	for _, f := range files {
 		if len(out) == maxAffected {
 			return out, len(files) - len(out), nil
 		}
-		name, known := names[f.RepoID]
+		at, known := names[f.RepoID]
 		if !known {
-			if name, err = j.d.NameOf(ctx, f.RepoID); err != nil {
+			if at, err = j.d.NameOf(ctx, f.RepoID); err != nil {
 				return nil, 0, err
 			}
-			names[f.RepoID] = name
+			names[f.RepoID] = at
 		}
-		path := f.Path
-		if path == "" {
-			path = fmt.Sprintf("(not committed) %s", f.SHA256)
+		if at.Path = f.Path; at.Path == "" {
+			at.Path = fmt.Sprintf("(not committed) %s", f.SHA256)
 		}
-		out = append(out, fsck.Affected{Repo: name, RepoID: f.RepoID, Path: path, Revision: strings.TrimPrefix(strings.TrimPrefix(f.Ref, "refs/heads/"), "refs/tags/")})
+		at.Revision = strings.TrimPrefix(strings.TrimPrefix(f.Ref, "refs/heads/"), "refs/tags/")
+		out = append(out, at)
 	}
 	return out, 0, nil
 }

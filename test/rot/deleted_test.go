@@ -43,8 +43,8 @@ func keptWhole(t *testing.T, h *testhub.Hub) {
 		}
 	}
 	h.Sound()
-	named(t, h, id, "xorbs/", "", "xorb.corrupt")
-	named(t, h, id, "git/", ".pack", "pack.corrupt")
+	named(t, h, "alice/m (deleted): w.bin@main\n", "xorbs/", "", "xorb.corrupt")
+	named(t, h, "alice/m (deleted)", "git/", ".pack", "pack.corrupt")
 
 	folder := t.TempDir()
 	if out, err := h.Backup(folder); err != nil {
@@ -73,15 +73,15 @@ func deletedID(t *testing.T, h *testhub.Hub) (id string) {
 	return id
 }
 
-// named spoils an object of a deleted repository, sees that the damage is found and whose it is said to be, and takes it back.
-func named(t *testing.T, h *testhub.Hub, id, prefix, suffix string, kind fsck.Kind) {
+// named spoils an object of a deleted repository, sees that the damage is found and what it is said to take away, and takes it back.
+func named(t *testing.T, h *testhub.Hub, place, prefix, suffix string, kind fsck.Kind) {
 	t.Helper()
 	restore := spoil(t, h, prefix, suffix)
 	defer restore()
 	r := h.Fsck(fsck.Options{Data: true})
 	var b strings.Builder
 	r.WriteText(&b)
-	if !slices.ContainsFunc(r.Findings, func(f *fsck.Finding) bool { return f.Kind == kind }) || !strings.Contains(b.String(), "in deleted repository "+id) {
+	if !slices.ContainsFunc(r.Findings, func(f *fsck.Finding) bool { return f.Kind == kind }) || !strings.Contains(b.String(), "in "+place) {
 		t.Errorf("%s of a deleted repository:\n%s", prefix, b.String())
 	}
 }

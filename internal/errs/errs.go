@@ -28,6 +28,7 @@ const (
 	Unavailable                    // 503: try again later
 	StorageFull                    // 507
 	Gone                           // 410: the bytes were here and are lost
+	Damaged                        // 410, too: stored bytes are not what they were; asking again brings no others
 )
 
 // The codes that clients match on (X-Error-Code).

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/errs"
@@ -126,6 +127,16 @@ func exitCode(err error) (code int, ok bool) {
 		return 0, false
 	}
 	return exit.ExitCode(), true
+}
+
+// aborted reports whether a process has given up on itself.
+func aborted(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGABRT
 }
 
 func findGit() (string, error) {

@@ -125,6 +125,9 @@ func mergeEnd(err error, stderr string) (clean bool, _ error) {
 	switch {
 	case err == nil:
 		return true, nil
+	case aborted(err): // an assertion of its own failed, as happens to 2.39 with renames
+		return false, &errs.Error{Kind: errs.Unprocessable, Err: fmt.Errorf("%w: %s", err, stderr),
+			Msg: "Git itself fails on this merge. Merge in a clone, with another strategy or by hand, and push the result."}
 	case !ended:
 		return false, err
 	case code == 1:

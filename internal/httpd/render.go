@@ -35,6 +35,7 @@ var statusOf = map[errs.Kind]int{
 	errs.Unavailable:        http.StatusServiceUnavailable,
 	errs.StorageFull:        http.StatusInsufficientStorage,
 	errs.Gone:               http.StatusGone,
+	errs.Damaged:            http.StatusGone, // a 5xx has Xet clients ask again for minutes
 }
 
 // fail renders any error. What is not an *errs.Error is ours to mend: its text goes to the log only.

@@ -177,6 +177,18 @@ func (s *Store) DamagedAmong(ctx context.Context, repoID string, shas []hub.SHA2
 	return out, err
 }
 
+// knownDamage is which xorbs of some segments are known to be damaged. When the database does not say, none is.
+func (s *Store) knownDamage(ctx context.Context, segments []xet.Segment) map[xet.Hash]damageRow {
+	if some, err := s.isHurt(ctx); err != nil || !some {
+		return nil
+	}
+	bad, err := damagedOf(ctx, s.db, xorbsOf(segments))
+	if err != nil {
+		s.log.Warn("known damage was not asked for", "error", err)
+	}
+	return bad
+}
+
 // hurt remembers whether the hub has damaged xorbs, so that who reads need not ask.
 type hurt struct {
 	memo *db.Memo[struct{}, bool]

@@ -13,9 +13,9 @@ import (
 )
 
 // WriteTo writes n bytes of a file from off to w. Every chunk is checked before any of its bytes is written: damage ends
-// the stream with an error that is xet.ErrCorrupt. A long range takes 256 KiB of memory and as much for what is compressed;
-// from a store on another machine it is read ahead of w, in up to 3 MiB. The caller has found the file through a repository
-// that may be read.
+// the stream with an error that is xet.ErrCorrupt and of kind errs.Damaged, before the first byte if it was known. A long
+// range takes 256 KiB of memory and as much for what is compressed; from a store on another machine it is read ahead of w,
+// in up to 3 MiB. The caller has found the file through a repository that may be read.
 func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) error {
 	segments, err := s.termsOf(ctx, f)
 	if err != nil {
@@ -24,11 +24,40 @@ func (s *Store) WriteTo(ctx context.Context, w io.Writer, f File, off, n int64) 
 	if off < 0 || n < 0 || off > f.Size || n > f.Size-off {
 		return errs.New(errs.RangeUnsatisfiable, "The file has no such range")
 	}
-	err = s.stream(ctx, w, s.far, segments, off, n)
+	if err = s.prove(ctx, segments, off, n); err == nil {
+		err = s.stream(ctx, w, s.far, segments, off, n)
+	}
 	if errors.Is(err, xet.ErrCorrupt) || errors.Is(err, errNoXorb) {
 		s.terms.Remove(termsKey{f.RepoID, f.Hash}) // a repair may have brought others
 	}
-	return err
+	return readerOf(err)
+}
+
+// readerOf turns what a reader met into what it is told.
+func readerOf(err error) error {
+	if !errors.Is(err, xet.ErrCorrupt) {
+		return err
+	}
+	return &errs.Error{Kind: errs.Damaged, Op: "xetstore.Read", Err: err,
+		Msg: "Stored bytes of this file are damaged and are not sent. The hub's operator is told. Whoever has the file can upload it again, which repairs it."}
+}
+
+// prove reads what is about to be sent of xorbs that are known to be damaged, so that an answer that would be cut is an
+// error that tells why. What lies beside the damage is sent.
+func (s *Store) prove(ctx context.Context, segments []xet.Segment, off, n int64) error {
+	bad := s.knownDamage(ctx, segments)
+	var pos int64
+	for i := range segments {
+		length := int64(segments[i].UnpackedBytes)
+		from, to := max(off-pos, 0), min(off+n-pos, length)
+		if _, damaged := bad[segments[i].Xorb]; damaged && from < to {
+			if err := s.stream(ctx, io.Discard, false, segments[i:i+1], from, to-from); err != nil {
+				return err
+			}
+		}
+		pos += length
+	}
+	return nil
 }
 
 // stream is WriteTo on terms; ahead is whether a long range is read ahead of w.
@@ -94,7 +123,7 @@ type StoredRange struct {
 func (s *Store) OpenXorb(ctx context.Context, hash xet.Hash, off, n int64) (*StoredRange, error) {
 	x, err := s.index(ctx, hash)
 	if err != nil {
-		return nil, errs.Wrap("xetstore.OpenXorb", err)
+		return nil, errs.Wrap("xetstore.OpenXorb", readerOf(err))
 	}
 	if off < 0 || n < 0 || off > x.BodyLen() || n > x.BodyLen()-off {
 		return nil, errs.New(errs.RangeUnsatisfiable, "The xorb has no such range")
@@ -109,11 +138,19 @@ func (r *StoredRange) Copy(ctx context.Context, w io.Writer) error {
 	}
 	size := func(start, end int) int64 { _, n := r.index.PhysRange(start, end); return n }
 	first, last := cover(0, r.index.NumChunks(), r.off, r.off+r.n, size)
-	read := func(b *blockReader) error { return b.chunks(r.index, first, last, r.off-size(0, first), r.n, size) }
-	return r.store.copyBlocks(ctx, reading{bytes: r.n, ahead: r.store.far}, read, func(b *block) error {
-		_, err := w.Write(b.stored()[b.skip : b.skip+b.take])
-		return err
-	})
+	copyTo := func(w io.Writer) error {
+		read := func(b *blockReader) error { return b.chunks(r.index, first, last, r.off-size(0, first), r.n, size) }
+		return readerOf(r.store.copyBlocks(ctx, reading{bytes: r.n, ahead: r.store.far}, read, func(b *block) error {
+			_, err := w.Write(b.stored()[b.skip : b.skip+b.take])
+			return err
+		}))
+	}
+	if bad := r.store.knownDamage(ctx, []xet.Segment{{Xorb: r.index.Hash}}); len(bad) > 0 {
+		if err := copyTo(io.Discard); err != nil {
+			return err
+		}
+	}
+	return copyTo(w)
 }
 
 // gathered is how many bytes are written at once: a write to a connection wakes up its reader, which costs as much as

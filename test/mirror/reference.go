@@ -235,7 +235,7 @@ type result struct {
 	commit    string   // HEAD after it
 	conflicts []string // paths; nil: none
 	ok        bool
-	broke     bool // git itself broke on conflicts that it could not write to its index, as 2.39 does on some
+	broke     bool // git itself broke: on conflicts that it could not write to its index, as 2.39 does on some, or on an assertion
 	said      string
 }
 
@@ -251,7 +251,7 @@ func (r *reference) run(who stamp, base string, commands ...[]string) result {
 		}
 	}
 	if !res.ok {
-		if res.broke = strings.Contains(res.said, "BUG: ") || strings.Contains(res.said, "cache entry has null sha1"); res.broke {
+		if res.broke = strings.Contains(res.said, "BUG: ") || strings.Contains(res.said, "cache entry has null sha1") || strings.Contains(res.said, "Assertion `"); res.broke {
 			_ = os.Remove(filepath.Join(r.dir, ".git", "index.lock"))
 		}
 		res.conflicts = r.unmerged()

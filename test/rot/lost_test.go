@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +55,20 @@ func spoil(t *testing.T, h *testhub.Hub, prefix, suffix string) (restore func())
 	}
 	t.Fatal("nothing to spoil at", prefix)
 	return nil
+}
+
+// forget removes the node's copies of packs, from which a repair would take what it needs.
+func forget(t *testing.T, h *testhub.Hub) {
+	t.Helper()
+	copies, err := filepath.Glob(filepath.Join(h.CacheDir(), "git", "packs", "*.pack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range copies {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func exit(err error) int {
@@ -127,6 +143,7 @@ func TestTombstonesAreNoDamage(t *testing.T) {
 		h.Commit(alice, hub.Model, "alice/m", "main", map[string]string{"long.txt": noise(2, 2_000_000)})
 		spoil(t, h, "xorbs/", "")
 		spoil(t, h, "git/", ".pack")
+		forget(t, h)
 		folder := t.TempDir()
 		if out, err := h.Backup(folder); exit(err) != app.ExitDamage {
 			t.Errorf("a backup of damage: %v\n%s", err, out)

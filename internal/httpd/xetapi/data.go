@@ -1,6 +1,7 @@
 package xetapi
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"mime/multipart"
@@ -76,10 +77,12 @@ func (a *API) sendOne(w http.ResponseWriter, r *http.Request, hash xet.Hash, s h
 }
 
 func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, spans []httpd.Span, size int64) error {
-	m := multipart.NewWriter(httpd.Patient(w))
+	// The head of the first part waits for its bytes: until they are checked, the answer may be another.
+	out := bufio.NewWriter(httpd.Answer(w, http.StatusPartialContent))
+	m := multipart.NewWriter(out)
 	w.Header().Set("Content-Type", "multipart/byteranges; boundary="+m.Boundary())
-	w.WriteHeader(http.StatusPartialContent)
 	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusPartialContent)
 		return nil
 	}
 	for _, s := range spans {
@@ -91,7 +94,10 @@ func (a *API) sendMany(w http.ResponseWriter, r *http.Request, hash xet.Hash, sp
 			return err
 		}
 	}
-	return m.Close()
+	if err := m.Close(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 func (a *API) copySpan(ctx context.Context, w io.Writer, hash xet.Hash, s httpd.Span) error {

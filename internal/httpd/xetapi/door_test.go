@@ -445,7 +445,7 @@ func TestDamage(t *testing.T) {
 			}
 			got, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
-			if refused := err == nil && res.StatusCode == http.StatusInternalServerError; !refused && (err == nil || len(got) > at) {
+			if refused := err == nil && res.StatusCode == http.StatusGone; !refused && (err == nil || len(got) > at) {
 				t.Errorf("%q: %d, %d bytes, %v", header, res.StatusCode, len(got), err)
 			}
 		}

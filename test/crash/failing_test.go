@@ -18,5 +18,5 @@ func TestFailingCalls(t *testing.T) {
 		t.Skip("making calls fail needs strace:", err)
 	}
 	h := NewHub(t, filepath.Join(t.TempDir(), "data"))
-	t.Log(Failing{Faults: 10, PerStart: 5, Load: 300 * time.Millisecond, Most: 6, Seed: uint64(time.Now().UnixNano() % 1000)}.Run(t, h))
+	t.Log(Failing{Faults: 10, PerStart: 5, Load: 300 * time.Millisecond, Most: 6, Seed: 1}.Run(t, h))
 }

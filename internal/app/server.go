@@ -40,7 +40,7 @@ type server struct {
 
 func newServer(h http.Handler, ln net.Listener) *server {
 	s := &server{ln: ln, next: h, empty: make(chan struct{})}
-	s.http = http.Server{Handler: s, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerSize, ConnState: s.count,
+	s.http = http.Server{Handler: s, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerSize, ConnState: s.count, ConnContext: turnAway,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	return s
 }

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"net/http"
 	"sync"
 
@@ -47,3 +48,11 @@ func (p *Places) leave(client string) {
 		delete(p.by, client)
 	}
 }
+
+type awayKey struct{}
+
+// TurnAway marks all requests of a connection for which the server has no room: they are told to come back, but for those that
+// ask how the hub is.
+func TurnAway(ctx context.Context) context.Context { return context.WithValue(ctx, awayKey{}, true) }
+
+func turnedAway(r *http.Request) bool { return r.Context().Value(awayKey{}) != nil }

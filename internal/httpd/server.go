@@ -87,6 +87,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.st.ID = requestID(w.Header(), r, start)
 	x.st.Origin = s.origin(r)
 	x.st.cause.Addr, x.st.cause.UserAgent = s.clientAddr(r), r.UserAgent()
+	if x.st.away = turnedAway(r); x.st.away {
+		w.Header().Set("Connection", "close")
+	}
 	x.rec = recorder{ResponseWriter: w, st: &x.st}
 	_ = x.rc.SetWriteDeadline(time.Time{}) // the answer before this one on the connection may have set its own
 	x.body = idleBody{ReadCloser: r.Body, rc: &x.rc}
@@ -205,6 +208,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 // admit finds out who asks and whether they may.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt *Route) error {
 	st := Of(r)
+	if st.away && rt.Policy != PolicyNone {
+		return errs.New(errs.Unavailable, "This hub has as many connections as it can serve, and none has ended for a while. Try again in a minute.")
+	}
 	if err := refuseInAddress(r); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type State struct {
 	cause  event.Origin // of the events that the request causes
 	status int
 	errMsg string
+	away   bool // see TurnAway
 }
 
 type (

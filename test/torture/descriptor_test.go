@@ -3,10 +3,12 @@
 package torture
 
 import (
+	"io"
 	"net/http"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cairnhub/cairn/internal/xetstore/xetstoretest"
 	"github.com/cairnhub/cairn/test/crash"
@@ -60,5 +62,63 @@ func count(a crash.Answer, done, refused *atomic.Int64) {
 		done.Add(1)
 	} else {
 		refused.Add(1)
+	}
+}
+
+// TestFewDescriptorsRefuse has as many clients as there are descriptors for read so slowly that none ends. Others are told to come
+// back, the hub says that it is well, and serves again when the slow ones have gone.
+func TestFewDescriptorsRefuse(t *testing.T) {
+	const places, more, size = (256 - 96) / 2, 16, 64 << 20
+	h := crash.NewHub(t, filepath.Join(t.TempDir(), "data"))
+	h.Files = 256
+	h.MustStart(t)
+	c := crash.NewClient(h)
+	if a := c.CreateRepo("few"); !a.OK() {
+		t.Fatal(a)
+	}
+	data := xetstoretest.Random(1, size)
+	if a := c.PutLFS("few", data); !a.OK() {
+		t.Fatal(a)
+	}
+	if a := c.Commit("few", "main", []crash.Change{{Path: "big.bin", Data: data, Large: true}}); !a.OK() {
+		t.Fatal(a)
+	}
+	c.HTTP.CloseIdleConnections()
+	c.HTTP = manyClients
+	slow := make([]*http.Response, places)
+	all(places, func(i int) {
+		req, err := http.NewRequest(http.MethodGet, c.URL+"/admin/few/resolve/main/big.bin", nil)
+		if err == nil {
+			req.Header.Set("Authorization", "Bearer "+c.Token)
+			slow[i], err = manyClients.Do(req) // more than fits between the two
+		}
+		if err != nil || slow[i].StatusCode != http.StatusOK {
+			t.Errorf("download %d: %v", i, err)
+		}
+	})
+	var refused atomic.Int64
+	begun := time.Now()
+	all(more, func(int) {
+		a := c.Do(http.MethodGet, "/api/whoami-v2", nil)
+		if a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "" {
+			refused.Add(1)
+		} else {
+			t.Errorf("while all connections are held: %s", a)
+		}
+	})
+	t.Logf("%d of %d requests refused with 503 within %.0f s while %d clients hold all connections", refused.Load(), more, time.Since(begun).Seconds(), places)
+	if a := c.Do(http.MethodGet, "/healthz", nil); !a.OK() {
+		t.Errorf("health: %s", a)
+	}
+	for i, resp := range slow {
+		if resp != nil {
+			if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
+				t.Errorf("download %d: %d bytes, %v", i, n, err)
+			}
+			_ = resp.Body.Close()
+		}
+	}
+	if a := c.Resolve("few", "main", "big.bin"); !a.OK() || crash.SHA(a.Body) != crash.SHA(data) {
+		t.Errorf("afterwards: %d %v", a.Status, a.Err)
 	}
 }

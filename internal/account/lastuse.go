@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cairnhub/cairn/internal/db"
@@ -20,8 +21,8 @@ type lastUses struct {
 	db *db.DB
 	o  Options
 
-	mu   sync.Mutex
-	seen map[proof]int64 // → microseconds, not yet written
+	mu   sync.RWMutex            // read by every request: those of one token must not queue for it
+	seen map[proof]*atomic.Int64 // → microseconds, not yet written
 
 	closing sync.Once
 	stop    chan struct{}
@@ -36,25 +37,42 @@ type proof struct {
 }
 
 func newLastUses(d *db.DB, o Options) *lastUses {
-	u := &lastUses{db: d, o: o, seen: map[proof]int64{}, stop: make(chan struct{}), stopped: make(chan struct{})}
+	u := &lastUses{db: d, o: o, seen: map[proof]*atomic.Int64{}, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go u.run()
 	return u
 }
 
 func (u *lastUses) touch(p proof) {
-	at := u.o.Now().UnixMicro()
+	now := u.o.Now().UnixMicro()
+	u.mu.RLock()
+	at := u.seen[p]
+	if at != nil {
+		at.Store(now)
+	}
+	u.mu.RUnlock()
+	if at == nil {
+		u.first(p, now)
+	}
+}
+
+// first is the first use since they were written down.
+func (u *lastUses) first(p proof, now int64) {
 	u.mu.Lock()
-	u.seen[p] = at
-	u.mu.Unlock()
+	defer u.mu.Unlock()
+	if u.seen[p] == nil {
+		u.seen[p] = new(atomic.Int64)
+	}
+	u.seen[p].Store(now)
 }
 
 func (u *lastUses) of(p proof) time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	at, ok := u.seen[p]
-	if !ok {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	seen := u.seen[p]
+	if seen == nil {
 		return time.Time{}
 	}
+	at := seen.Load()
 	return fromMicros(&at)
 }
 
@@ -77,7 +95,7 @@ func (u *lastUses) run() {
 func (u *lastUses) flush() error {
 	u.mu.Lock()
 	batch := u.seen
-	u.seen = make(map[proof]int64, len(batch))
+	u.seen = make(map[proof]*atomic.Int64, len(batch))
 	u.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
@@ -85,7 +103,8 @@ func (u *lastUses) flush() error {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	err := u.db.Tx(ctx, func(tx *db.Tx) error {
-		for p, at := range batch {
+		for p, seen := range batch {
+			at := seen.Load()
 			if _, err := tx.Exec(ctx, p.touch, at, p.id, at); err != nil {
 				return err
 			}

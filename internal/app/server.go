@@ -73,15 +73,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) count(_ net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch state {
 	case http.StateNew:
-		s.open++
+		s.connections(1)
 	case http.StateClosed, http.StateHijacked:
-		s.open--
-		s.checkEmpty()
+		s.connections(-1)
+	case http.StateActive, http.StateIdle: // twice a request, so no lock
 	}
+}
+
+func (s *server) connections(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += n
+	s.checkEmpty()
 }
 
 // checkEmpty is called with the mutex held.

@@ -5,8 +5,12 @@ package lru
 import "sync"
 
 // Cache keeps values by key. It is safe for concurrent use. The value used last always stays, however heavy.
+//
+// Between two Puts only the first Get of a value notes that it was used. So readers of what all ask for do not wait for each
+// other: where one that holds a lock loses its processor, hundreds would queue, and each would then wait for its turn to run.
 type Cache[K comparable, V any] struct {
-	mu     sync.Mutex
+	mu     sync.RWMutex
+	puts   uint64
 	limit  int64
 	weight int64
 	byKey  map[K]*item[K, V]
@@ -18,6 +22,7 @@ type item[K comparable, V any] struct {
 	key        K
 	value      V
 	weight     int64
+	used       uint64 // puts when it was last put in front
 }
 
 // itemWeight is what an entry costs beside its value: the item, its place in the map, its key.
@@ -32,15 +37,28 @@ func New[K comparable, V any](limit int64) *Cache[K, V] {
 
 // Get returns what is kept for a key.
 func (c *Cache[K, V]) Get(key K) (v V, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.mu.RLock()
 	it := c.byKey[key]
 	if it == nil {
+		c.mu.RUnlock()
 		return v, false
 	}
-	c.unlink(it)
-	c.pushFront(it)
-	return it.value, true
+	v, noted := it.value, it.used == c.puts
+	c.mu.RUnlock()
+	if !noted {
+		c.note(it)
+	}
+	return v, true
+}
+
+// note puts an item in front, if it is still kept.
+func (c *Cache[K, V]) note(it *item[K, V]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey[it.key] == it && it.used != c.puts {
+		c.unlink(it)
+		c.pushFront(it)
+	}
 }
 
 // Put keeps a value of weight bytes, in place of what is kept for the key.
@@ -57,6 +75,7 @@ func (c *Cache[K, V]) Put(key K, v V, weight int64) {
 	}
 	it.value, it.weight = v, weight+itemWeight
 	c.weight += it.weight
+	c.puts++
 	c.pushFront(it)
 	for c.weight > c.limit && c.ring.prev != it {
 		c.drop(c.ring.prev)
@@ -85,4 +104,5 @@ func (c *Cache[K, V]) unlink(it *item[K, V]) {
 func (c *Cache[K, V]) pushFront(it *item[K, V]) {
 	it.prev, it.next = &c.ring, c.ring.next
 	it.prev.next, it.next.prev = it, it
+	it.used = c.puts
 }

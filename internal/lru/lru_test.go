@@ -59,6 +59,24 @@ func TestOldestGoFirst(t *testing.T) {
 	}
 }
 
+// TestReadersDoNotWait: what was noted as used is found while others read. One that waited for them would wait here for ever.
+func TestReadersDoNotWait(t *testing.T) {
+	c := New[string, int](1 << 20)
+	c.Put("a", 1, 1)
+	c.Put("b", 2, 1)
+	c.Get("a")
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for range 3 {
+		if v, ok := c.Get("a"); !ok || v != 1 {
+			t.Fatal(v, ok)
+		}
+		if _, ok := c.Get("none"); ok {
+			t.Fatal("found what was never put")
+		}
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	const limit = 10_000
 	c := New[uint64, uint64](limit)

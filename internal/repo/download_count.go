@@ -24,7 +24,7 @@ const (
 
 // downloadBuffer holds what happened since the last flush. A crash loses at most these few seconds of counts.
 type downloadBuffer struct {
-	mu   sync.Mutex
+	mu   sync.RWMutex // most downloads are noted already, and must not queue for it
 	seen map[download]struct{}
 }
 
@@ -37,6 +37,12 @@ type download struct {
 func (s *Service) CountDownload(repoID, client string) {
 	d := download{repoID, client, s.now().UnixMicro() / s.window.Microseconds()}
 	b := &s.downloads
+	b.mu.RLock()
+	_, noted := b.seen[d]
+	b.mu.RUnlock()
+	if noted {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.seen == nil {

@@ -70,5 +70,7 @@ func tokenHint(value string) string {
 // secretHash is how tokens and session secrets are kept: they are random, so a plain hash cannot be searched.
 func secretHash(value string) string {
 	sum := sha256.Sum256([]byte(value))
-	return hex.EncodeToString(sum[:])
+	var b [2 * len(sum)]byte // on the stack: every request with a token asks
+	hex.Encode(b[:], sum[:])
+	return string(b[:])
 }

@@ -106,20 +106,20 @@ const stall = 60 * time.Second
 // The server lifts the deadline when the connection's next request comes.
 type patientWriter struct {
 	w      http.ResponseWriter
-	rc     *http.ResponseController
+	rc     http.ResponseController
 	status int // the answer begins with it at the first byte; 0: it has begun, or begins as the transport does
 	last   time.Time
 }
 
 // Patient is w for long answers: it waits for a client as long as the client goes on reading.
 func Patient(w http.ResponseWriter) io.Writer {
-	return &patientWriter{w: w, rc: http.NewResponseController(w)}
+	return &patientWriter{w: w, rc: *http.NewResponseController(w)}
 }
 
 // Answer is Patient for an answer whose status leaves with its first byte. What fails before there is one is still answered
 // as the error that it is, and not by a broken connection.
 func Answer(w http.ResponseWriter, status int) io.Writer {
-	return &patientWriter{w: w, rc: http.NewResponseController(w), status: status}
+	return &patientWriter{w: w, rc: *http.NewResponseController(w), status: status}
 }
 
 func (p *patientWriter) Write(b []byte) (int, error) {

@@ -146,6 +146,9 @@ func parseProxies(cidrs []string) (proxyList, error) {
 	return l, nil
 }
 
+// sent reports whether a request came through one of the proxies.
+func (l proxyList) sent(r *http.Request) bool { return len(l) > 0 && l.has(remote(r)) }
+
 func (l proxyList) has(a netip.Addr) bool {
 	for _, p := range l {
 		if p.Contains(a.Unmap()) {
@@ -212,7 +215,7 @@ func (s *Server) origin(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if s.proxies.has(remote(r)) {
+	if s.proxies.sent(r) {
 		if v := r.Header.Get("X-Forwarded-Proto"); v == "https" || v == "http" {
 			scheme = v
 		}

@@ -158,7 +158,11 @@ func AppendedJSON(w http.ResponseWriter, r *http.Request, encode func([]byte) []
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, contentType string, v any) {
-	b, err := json.Marshal(v)
+	b, done := v.(json.RawMessage) // encoded already
+	var err error
+	if !done {
+		b, err = json.Marshal(v)
+	}
 	if err != nil {
 		status, b = http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
 	}

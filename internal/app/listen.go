@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	ownFiles      = 96 // descriptors for the database, the log, the outgoing connections and what is opened for a moment
-	filesEach     = 2  // descriptors of a request: its connection and what it reads or writes
+	// ownFiles are descriptors for the database, the log, outgoing connections, objects that stay open and what is opened
+	// for a moment.
+	ownFiles      = 160
+	filesEach     = 2 // descriptors of a request: its connection and what it reads or writes
 	leastRequests = 16
 
 	// excessAtOnce connections beyond those, of ownFiles, are told that there is no room.

@@ -100,7 +100,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 }
 
 // stall is how long a client may take nothing of an answer before it is cut off.
-const stall = 60 * time.Second
+var stall = 60 * time.Second // set by tests alone
 
 // patientWriter moves the write deadline along with progress, so that a slow reader may take hours and a dead one goes.
 // The server lifts the deadline when the connection's next request comes.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,10 +180,24 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType s
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	}
 	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
+	if r.Method == http.MethodHead {
+		return
+	}
+	if len(b) <= shortBody {
 		_, _ = w.Write(b)
+		return
+	}
+	out := Patient(w)
+	for piece := range slices.Chunk(b, shortBody) {
+		if _, err := out.Write(piece); err != nil {
+			return
+		}
 	}
 }
+
+// shortBody is what a connection's buffers mostly take at once. A client that does not read a longer one is not waited for
+// for ever.
+const shortBody = 64 << 10
 
 // headerText makes a message fit for a header: one line of printable ASCII, so that nothing can be injected.
 func headerText(s string) string {

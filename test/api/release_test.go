@@ -93,8 +93,8 @@ func TestKeepVersionsGivesUpOldOnes(t *testing.T) {
 			}
 			return p
 		}
-		if p := plan(); p.DueBytes != 0 || p.Versions[0].Since != "" {
-			t.Errorf("nobody has looked yet: %+v", p)
+		if p := plan(); p.DueBytes != 0 { // the hub's own schedule may have looked
+			t.Errorf("nothing is due yet: %+v", p)
 		}
 		for _, d := range []time.Duration{0, week - time.Hour} {
 			if done := releaseAfter(h, d); done.Files != 0 {

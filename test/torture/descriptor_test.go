@@ -18,20 +18,7 @@ import (
 // none with a server's error, and serves all who come later.
 func TestFewDescriptors(t *testing.T) {
 	const uploads, downloads, size = 64, 200, 20 << 20
-	h := crash.NewHub(t, filepath.Join(t.TempDir(), "data"))
-	h.Files = 256
-	h.MustStart(t)
-	c := crash.NewClient(h)
-	if a := c.CreateRepo("few"); !a.OK() {
-		t.Fatal(a)
-	}
-	data := xetstoretest.Random(1, size)
-	if a := c.PutLFS("few", data); !a.OK() {
-		t.Fatal(a)
-	}
-	if a := c.Commit("few", "main", []crash.Change{{Path: "big.bin", Data: data, Large: true}}); !a.OK() {
-		t.Fatal(a)
-	}
+	h, c, data := fewDescriptors(t, size)
 	want := crash.SHA(data)
 	c.HTTP = manyClients
 	var done, refused atomic.Int64
@@ -57,18 +44,9 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
-func count(a crash.Answer, done, refused *atomic.Int64) {
-	if a.OK() {
-		done.Add(1)
-	} else {
-		refused.Add(1)
-	}
-}
-
-// TestFewDescriptorsRefuse has as many clients as there are descriptors for read so slowly that none ends. Others are told to come
-// back, the hub says that it is well, and serves again when the slow ones have gone.
-func TestFewDescriptorsRefuse(t *testing.T) {
-	const places, more, size = (256 - 96) / 2, 16, 64 << 20
+// fewDescriptors is a hub with 256 of them that has a large file of random bytes, few/big.bin.
+func fewDescriptors(t *testing.T, size int) (*crash.Hub, *crash.Client, []byte) {
+	t.Helper()
 	h := crash.NewHub(t, filepath.Join(t.TempDir(), "data"))
 	h.Files = 256
 	h.MustStart(t)
@@ -83,6 +61,22 @@ func TestFewDescriptorsRefuse(t *testing.T) {
 	if a := c.Commit("few", "main", []crash.Change{{Path: "big.bin", Data: data, Large: true}}); !a.OK() {
 		t.Fatal(a)
 	}
+	return h, c, data
+}
+
+func count(a crash.Answer, done, refused *atomic.Int64) {
+	if a.OK() {
+		done.Add(1)
+	} else {
+		refused.Add(1)
+	}
+}
+
+// TestFewDescriptorsRefuse has as many clients as there are descriptors for read so slowly that none ends. Others are told to come
+// back, the hub says that it is well, and serves again when the slow ones have gone.
+func TestFewDescriptorsRefuse(t *testing.T) {
+	const places, more, size = (256 - 160) / 2, 16, 64 << 20
+	_, c, data := fewDescriptors(t, size)
 	c.HTTP.CloseIdleConnections()
 	c.HTTP = manyClients
 	slow := make([]*http.Response, places)

@@ -134,14 +134,18 @@ func (c *collection) run(ctx context.Context) (done Collected, err error) {
 		return done, err
 	}
 	var due []hub.OID
+	var last int64
 	for _, d := range drops {
 		if d.at <= c.before {
-			due = append(due, d.oid)
+			due, last = append(due, d.oid), d.at
 		}
 	}
 	if len(due) == 0 {
 		return done, nil
 	}
+	// What a ref leaves from here on is for the next collection, though its time may lie before: this one may have found the ref
+	// where it was, and would keep the objects and forget why they are to go.
+	c.before = last
 	if loose, err := c.s.anyLoose(ctx, c.id, due); err != nil || !loose {
 		if err != nil {
 			return done, err

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,8 @@ func TestHostilePacks(t *testing.T) {
 			{"one zero blob", good, pack(t, 2, text(git.KindCommit, none), object{git.KindBlob, io.LimitReader(zeros{}, 300<<20), 300 << 20}), "too large"},
 			{"many zero blobs", good, pack(t, 41, append([]object{text(git.KindCommit, none)}, manyZeros(40)...)...), "too large"},
 			{"fewer objects than stated", good, pack(t, 1<<31, text(git.KindCommit, none)), "too large"},
-			{"one object less", good, pack(t, 2, text(git.KindCommit, none)), "damaged"},
+			// the sum, which is another each time, is taken for the head of an object
+			{"one object less", good, pack(t, 2, text(git.KindCommit, none)), "damaged|too large"},
 			{"one object more", good, pack(t, 1, text(git.KindCommit, none), text(git.KindBlob, "x")), "damaged"},
 			{"a wrong sum", good, append(pack(t, 1, text(git.KindCommit, none)), 'x'), "damaged"},
 			{"not a pack", good, []byte("hello, this is not a pack at all"), "damaged"},
@@ -121,7 +123,7 @@ func TestHostilePacks(t *testing.T) {
 			a := h.Do(alice, http.MethodPost, "/alice/m/git-receive-pack", append(body, row.pack...), "Content-Type", "application/x-git-receive-pack-request")
 			took := time.Since(start)
 			taken := strings.Contains(string(a.Body), "ok refs/heads/try")
-			if a.Status != http.StatusOK || taken != (row.want == "") || !strings.Contains(string(a.Body), row.want) {
+			if a.Status != http.StatusOK || taken != (row.want == "") || !regexp.MustCompile(row.want).Match(a.Body) {
 				t.Errorf("%s: %d %.300q, want %q", row.name, a.Status, a.Body, row.want)
 			}
 			t.Logf("%s: %v", row.name, took)

@@ -19,10 +19,8 @@ const (
 // take waits for a turn and no longer; then it is errs.Unavailable. It is for the beginning of a request: what an answer
 // has begun with is not refused.
 func take(ctx context.Context, turns slot.Slots, wait time.Duration) error {
-	ctx, stop := context.WithTimeoutCause(ctx, wait, errs.New(errs.Unavailable,
-		"This node works on as many requests of this kind as it can; this one was not begun. Try again in a minute."))
-	defer stop()
-	return errs.Wrap("content.take", turns.Take(ctx))
+	busy := errs.New(errs.Unavailable, "This node works on as many requests of this kind as it can; this one was not begun. Try again in a minute.")
+	return errs.Wrap("content.take", turns.TakeWithin(ctx, wait, busy))
 }
 
 const turnPiece = 256 << 10 // bytes that are gathered before a client is waited for

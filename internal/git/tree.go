@@ -150,8 +150,8 @@ func (t *Tree) split(i int) (m Mode, name []byte, oid []byte) {
 
 // At is entry i.
 func (t *Tree) At(i int) TreeEntry {
-	m, name, oid := t.split(i)
-	return TreeEntry{Name: string(name), Mode: m, OID: hub.OID(oid)}
+	m, name, oid := t.Look(i)
+	return TreeEntry{Name: string(name), Mode: m, OID: oid}
 }
 
 // Look is entry i with its name within the tree's bytes; do not change it.

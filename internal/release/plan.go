@@ -45,11 +45,8 @@ const planWait = time.Minute
 // Plan looks through a repository for somebody who waits for it. A history or a store that is too large for that is
 // errs.Unprocessable; when too many are looked through, it is errs.Unavailable.
 func (s *Service) Plan(ctx context.Context, r *repo.Repo) (*Plan, error) {
-	waiting, stop := context.WithTimeoutCause(ctx, planWait, errs.New(errs.Unavailable,
-		"This node looks through as many histories as it can; this request was not begun. Try again in a few minutes."))
-	err := s.walks.Take(waiting)
-	stop()
-	if err != nil {
+	busy := errs.New(errs.Unavailable, "This node looks through as many histories as it can; this request was not begun. Try again in a few minutes.")
+	if err := s.walks.TakeWithin(ctx, planWait, busy); err != nil {
 		return nil, errs.Wrap("release.Plan", err)
 	}
 	defer s.walks.Give()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Slots are free places.
@@ -23,6 +24,13 @@ func (s Slots) Take(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a turn: %w", context.Cause(ctx))
 	}
+}
+
+// TakeWithin is Take for who waits no longer than a time; then it is the error refused.
+func (s Slots) TakeWithin(ctx context.Context, wait time.Duration, refused error) error {
+	ctx, stop := context.WithTimeoutCause(ctx, wait, refused)
+	defer stop()
+	return s.Take(ctx)
 }
 
 // Give returns a place.
@@ -62,6 +70,13 @@ func (k *Keyed[K]) Take(ctx context.Context, key K) (give func(), err error) {
 		h.slots.Give()
 		k.leave(key, h)
 	}, nil
+}
+
+// TakeWithin is Take for who waits no longer than a time; then it is the error refused.
+func (k *Keyed[K]) TakeWithin(ctx context.Context, key K, wait time.Duration, refused error) (give func(), err error) {
+	ctx, stop := context.WithTimeoutCause(ctx, wait, refused)
+	defer stop()
+	return k.Take(ctx, key)
 }
 
 // Try is Take for who would rather do without than wait.

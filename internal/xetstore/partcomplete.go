@@ -19,9 +19,7 @@ func (s *Store) CompleteParts(ctx context.Context, sc Scope, upload string, sent
 	if err := sc.checkSender(); err != nil {
 		return File{}, err
 	}
-	waiting, stop := patience(ctx, s.wait)
-	leave, err := s.summing.Take(waiting, upload)
-	stop()
+	leave, err := s.summing.TakeWithin(ctx, upload, s.wait, errBusy())
 	if err != nil {
 		return File{}, err
 	}
@@ -72,10 +70,7 @@ func (s *Store) completeParts(ctx context.Context, sc Scope, upload string, sent
 	if err := checkParts(parts, sent, want.Size, partSize); err != nil {
 		return File{}, err
 	}
-	waiting, stop := patience(ctx, s.wait)
-	err := s.hashes.Take(waiting)
-	stop()
-	if err != nil {
+	if err := s.hashes.TakeWithin(ctx, s.wait, errBusy()); err != nil {
 		return File{}, err
 	}
 	sum, err := s.sumParts(ctx, upload, parts)

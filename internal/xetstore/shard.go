@@ -37,10 +37,7 @@ func (s *Store) putShard(ctx context.Context, sc Scope, r io.Reader, progress fu
 	if err != nil {
 		return refused(err)
 	}
-	waiting, stop := patience(ctx, s.wait)
-	err = s.shards.Take(waiting)
-	stop()
-	if err != nil {
+	if err := s.shards.TakeWithin(ctx, s.wait, errBusy()); err != nil {
 		return err
 	}
 	defer s.shards.Give()

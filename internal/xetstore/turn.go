@@ -18,15 +18,14 @@ const (
 	plainTurnWait = 25 * time.Second
 )
 
-// patience is ctx for waiting, and errs.Unavailable when that takes too long.
-func patience(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, wait, errs.New(errs.Unavailable,
-		"This hub works on as many uploads as it can at this moment. This request was not begun and changed nothing; try again in a minute."))
+// errBusy is the answer for who has waited too long.
+func errBusy() error {
+	return errs.New(errs.Unavailable, "This hub works on as many uploads as it can at this moment. This request was not begun and changed nothing; try again in a minute.")
 }
 
 // enterUpload waits for a turn among the uploads of the user and of all.
 func (s *Store) enterUpload(ctx context.Context, userID string, wait time.Duration) (leave func(), err error) {
-	waiting, stop := patience(ctx, wait)
+	waiting, stop := context.WithTimeoutCause(ctx, wait, errBusy()) // for both turns
 	defer stop()
 	done, err := s.users.Take(waiting, userID)
 	if err != nil {

@@ -22,7 +22,7 @@ func (s *Store) Lazy() (lazy *Store, flush func(ctx context.Context) error, err 
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the blob store: %w", err)
 	}
-	lazy = &Store{root: s.root, blocks: s.blocks, sync: func(*os.File) error { return nil }, lazy: true, durable: map[string]bool{s.objects(): true}, open: openFiles{files: map[string]*openFile{}}}
+	lazy = &Store{root: s.root, blocks: s.blocks, sync: func(*os.File) error { return nil }, lazy: true, durable: map[string]bool{s.objects(): true}}
 	return lazy, stickyFlush(func() error { return flushAll(f) }), nil
 }
 

@@ -44,6 +44,11 @@ func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadClos
 func (s *Store) openShort(key string, off, n int64) (io.ReadCloser, error) {
 	path := s.path(key)
 	f := s.open.get(path)
+	if f != nil && n > f.size-off { // another process may have stored it again, whole
+		s.open.drop(path, f)
+		_ = s.open.release(f)
+		f = nil
+	}
 	if f == nil {
 		file, size, err := s.openSized(key)
 		if err != nil {
@@ -94,7 +99,7 @@ func lengthOf(size int64, key string, off, n int64) (int64, error) {
 }
 
 // Forget has the next read open the object's file anew: it may have been replaced.
-func (s *Store) Forget(key string) { s.open.drop(s.path(key)) }
+func (s *Store) Forget(key string) { s.open.drop(s.path(key), nil) }
 
 func (o *object) Read(p []byte) (int, error) {
 	if o.left <= 0 {

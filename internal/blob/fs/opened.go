@@ -15,10 +15,10 @@ const (
 	openMost  = 64
 )
 
-// openFiles are files that stay open, by path.
+// openFiles are files that stay open. The zero value has none.
 type openFiles struct {
 	mu    sync.Mutex
-	files map[string]*openFile
+	files map[string]*openFile // by path
 }
 
 type openFile struct {
@@ -46,32 +46,26 @@ func (o *openFiles) keep(path string, file *os.File, size int64) *openFile {
 	if o.files[path] != nil || len(o.files) >= openMost {
 		return f
 	}
+	if o.files == nil {
+		o.files = map[string]*openFile{}
+	}
 	f.users++
 	o.files[path] = f
-	time.AfterFunc(openTime, func() { o.dropFile(path, f) })
+	time.AfterFunc(openTime, func() { o.drop(path, f) })
 	return f
 }
 
-// drop has the next reader of a path open it.
-func (o *openFiles) drop(path string) {
+// drop has the next reader of a path open it. Nothing happens if the file there is not f, unless that is nil.
+func (o *openFiles) drop(path string, f *openFile) {
 	o.mu.Lock()
-	f := o.files[path]
+	there := o.files[path]
+	if there == nil || f != nil && f != there {
+		o.mu.Unlock()
+		return
+	}
+	delete(o.files, path)
 	o.mu.Unlock()
-	if f != nil {
-		o.dropFile(path, f)
-	}
-}
-
-func (o *openFiles) dropFile(path string, f *openFile) {
-	o.mu.Lock()
-	there := o.files[path] == f
-	if there {
-		delete(o.files, path)
-	}
-	o.mu.Unlock()
-	if there {
-		_ = o.release(f)
-	}
+	_ = o.release(there)
 }
 
 // release closes a file after its last user.

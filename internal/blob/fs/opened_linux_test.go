@@ -119,6 +119,12 @@ func TestOpenFileIsNotKeptPastItsObject(t *testing.T) {
 	if got := short(t, s, "a", 0, 5); string(got) != "right" {
 		t.Fatalf("%q", got)
 	}
+
+	// It was cut, and another process stores it whole.
+	put(t, open(t, s.root), "a", []byte("right and whole"))
+	if got := short(t, s, "a", 0, 15); string(got) != "right and whole" {
+		t.Fatalf("%q", got)
+	}
 }
 
 // TestReaderOutlivesItsFile: who reads goes on when the object is deleted.

@@ -34,7 +34,7 @@ func New(root string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, blocks: spool.NewBlocks(), sync: (*os.File).Sync, durable: map[string]bool{}, open: openFiles{files: map[string]*openFile{}}}
+	s := &Store{root: root, blocks: spool.NewBlocks(), sync: (*os.File).Sync, durable: map[string]bool{}}
 	for _, dir := range []string{s.temporary(), s.objects()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("open the blob store: %w", err)
